@@ -242,6 +242,17 @@ def run_lost(*, event: EventId, run: OpenRun) -> Draft:
     return _in_its_place(event, Kind.AGENT_FAILED, run, said)
 
 
+def run_unattended(*, event: EventId, run: OpenRun) -> Draft:
+    """The end of a run that waited for a worker while there was none."""
+    said: JSON = {
+        "error": "NoWorker",
+        "message": "no agent was there to answer; send the message again later",
+        "reason": "timeout",
+        "reference": event,
+    }
+    return _in_its_place(event, Kind.AGENT_FAILED, run, said)
+
+
 def tool_lost(*, event: EventId, run: OpenRun, tool: Event, now: int) -> Draft:
     """The end of a tool call that a lost run left open. `tool`: its `tool_executing`; `now`: ms."""
     said: JSON = {

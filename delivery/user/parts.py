@@ -26,12 +26,15 @@ from greenroom.delivery.outbox.sessions import Reach
 from greenroom.delivery.run.attempts.attempt import RunAttempt, WhenLost
 from greenroom.delivery.user.messages import LookedUp, UserMessage
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
-from greenroom.delivery.user.runs.run_queue import LiveRun, RunTurns
+from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING, LiveRun, RunTurns
 
 R = TypeVar("R")
 OnUndelivered: TypeAlias = Callable[[DeadLetter], None]
 Launch: TypeAlias = Callable[[UserContext, JSON, RunAttempt], None]
 
+
+QUEUE_SECONDS = 300.0
+"""Seconds that a run waits for a worker if there is none."""
 
 BATCH = 256
 """Messages, or events reported as displayed, that a user actor handles before other actors run."""
@@ -144,6 +147,32 @@ class Gauge:
     def is_written(self) -> bool:
         """Whether all that was emitted is written to the sockets of the connections."""
         return self.fed is not None and self.fed.is_written
+
+
+@attrs.frozen
+class UsersSettings:
+    """`idle_seconds`: how long a user without connections and runs stays active.
+    At most `runs_per_user` of the runs that a user starts run at once, and at most `queued_runs`
+    more wait for their turn. `say_policies`: these runs' own; `takes`: the files with messages.
+    `work`: the runs that a worker has at once; None for a node that is none. A run that waits for a
+    worker fails after `queue_seconds` without one.
+    """
+
+    epoch: str
+    limits: OutboxLimits = attrs.field(factory=OutboxLimits)
+    policies: Policies = POLICIES
+    when_lost: WhenLost = attrs.field(factory=WhenLost)
+    say_policies: Policies = attrs.field(factory=dict)
+    takes: Files | None = None
+    on_undelivered: OnUndelivered = nothing_more
+    ids: IdSource = attrs.field(factory=IdSource)
+    now_ms: Callable[[], int] = wall_clock_ms
+    idle_seconds: float = 60.0
+    runs_per_user: int = RUNS_AT_ONCE
+    queued_runs: int = RUNS_WAITING
+    work: int | None = None
+    queue_seconds: float = QUEUE_SECONDS
+    observer: Observer = NO_OBSERVER
 
 
 @attrs.frozen

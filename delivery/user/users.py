@@ -7,40 +7,43 @@ lease, so that the subtree cannot be stopped meanwhile.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from threading import get_ident
 from typing import cast
 
-import attrs
 import trio
 
 from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.text.safe import is_a
 from greenroom.delivery.errors import UserUnavailable
-from greenroom.delivery.events.ids import IdSource, UserId
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.nodes.notice import What
-from greenroom.delivery.events.policy import POLICIES, Policies
-from greenroom.delivery.files.taken import Files
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.nodes import leads, notices_of
+from greenroom.delivery.journal.nodes import Claims, leads, notices_of
 from greenroom.delivery.log_context import bound
-from greenroom.delivery.observer import NO_OBSERVER, Observer
-from greenroom.delivery.outbox.feed import OutboxLimits
-from greenroom.delivery.run.attempts.attempt import WhenLost
+from greenroom.delivery.run.attempts.attempt import RunAttempt
 from greenroom.delivery.user.actor import UserActor
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import EventsTrimmed
 from greenroom.delivery.user.names import child_id, outbox_name
+from greenroom.delivery.user.nodes.claiming import Claiming, Source, Withdrawal, Worker
 from greenroom.delivery.user.nodes.following import Access, AllMayConnect, Following
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.overdue import OverdueSweep
-from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms
+from greenroom.delivery.user.parts import (
+    Launch,
+    UserParts,
+    UsersSettings,
+)
 from greenroom.delivery.user.past_connections import PastConnections
-from greenroom.delivery.user.runs.launcher import Converse, Launcher
-from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
+from greenroom.delivery.user.runs.launcher import Converse, Launcher, leave_to_workers
+from greenroom.delivery.user.runs.run_queue import RunTurns, WaitingRun
 from greenroom.delivery.user.runs.take_up import TakeUp
+from greenroom.delivery.user.slot import Slot
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import (
@@ -61,57 +64,6 @@ ENDING_SECONDS = 15.0
 RUNS = dynamic_supervisor_child("runs")
 CONNECTIONS = dynamic_supervisor_child("connections")
 """Specs of what is below each user."""
-
-
-@attrs.frozen
-class UsersSettings:
-    """`idle_seconds`: how long a user without connections and runs stays active.
-    At most `runs_per_user` of the runs that a user starts run at once, and at most `queued_runs`
-    more wait for their turn. `say_policies`: these runs' own; `takes`: the files with messages.
-    """
-
-    epoch: str
-    limits: OutboxLimits = attrs.field(factory=OutboxLimits)
-    policies: Policies = POLICIES
-    when_lost: WhenLost = attrs.field(factory=WhenLost)
-    say_policies: Policies = attrs.field(factory=dict)
-    takes: Files | None = None
-    on_undelivered: OnUndelivered = nothing_more
-    ids: IdSource = attrs.field(factory=IdSource)
-    now_ms: Callable[[], int] = wall_clock_ms
-    idle_seconds: float = 60.0
-    runs_per_user: int = RUNS_AT_ONCE
-    queued_runs: int = RUNS_WAITING
-    observer: Observer = NO_OBSERVER
-
-
-@attrs.define(eq=False)
-class _Slot:
-    handle: UserHandle
-    leases: int = 0
-    idle_since: float = 0.0
-    _lock: trio.Lock | None = None  # only while the subtree starts or stops
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether the subtree is leased, or has runs that will lease it."""
-        return bool(self.leases or self.handle.live_runs)
-
-    @property
-    def is_locked(self) -> bool:
-        """Whether the subtree is being started or stopped."""
-        return self._lock is not None
-
-    @asynccontextmanager
-    async def locked(self) -> AsyncIterator[None]:
-        """Start or stop the subtree in the block, one task after the other."""
-        lock = self._lock = self._lock or trio.Lock()
-        try:
-            async with lock:
-                yield
-        finally:
-            if not lock.locked():  # otherwise it was handed on to a task that waited
-                self._lock = None
 
 
 class _Lease(AbstractAsyncContextManager[UserHandle]):
@@ -157,12 +109,18 @@ class Users:
         self._converse = converse
         self._letter_log = LetterLog()
         self._sweep = OverdueSweep(self, settings.policies, journal, settings.now_ms)
-        self._slots: dict[UserId, _Slot] = {}
+        self._slots: dict[UserId, Slot] = {}
         self.past: PastConnections = PastConnections()
         self._draining = False
         self._thread = get_ident()
         self._holds_says = False
         self.access: Access = AllMayConnect()
+        self._claiming: Claiming | None = None
+
+    def look_for_work(self) -> None:
+        """A run waits for a worker, or this worker has room for another one."""
+        if self._claiming is not None and self._settings.work is not None:
+            self._claiming.wake()
 
     def hold_says(self) -> None:
         """From now on leave what users say to the next server: it is neither kept nor answered."""
@@ -179,10 +137,10 @@ class Users:
         check_thread(self._thread, f"user {str(user)!r}")
         return _Lease(self, user)
 
-    def _slot_of(self, user: UserId) -> _Slot:
+    def _slot_of(self, user: UserId) -> Slot:
         slot = self._slots.get(user)
         if slot is None:
-            slot = self._slots[user] = _Slot(self._handle(user))
+            slot = self._slots[user] = Slot(self._handle(user))
         return slot
 
     def find(self, user: UserId) -> UserHandle | None:
@@ -251,7 +209,7 @@ class Users:
         if notices := notices_of(self._journal, user, What.USER_ERASED):
             await self._journal.append_soon(notices).wait()
 
-    async def _end(self, slot: _Slot) -> None:
+    async def _end(self, slot: Slot) -> None:
         if self._is_running(slot):
             await self._end_runs(slot.handle)
             await self._stop(slot.handle.user)
@@ -269,8 +227,17 @@ class Users:
         yield task_child("expiry", self.settle_overdue)
         if (nodes := self._journal.nodes) is not None:
             yield task_child("nodes", Following(self, self._journal, nodes).run)
+            self._claiming = Claiming(self, nodes, self._source(nodes.claims))
+            yield task_child("queue", self._claiming.run)
         if self._settings.when_lost.attempts:
             yield task_child("going-on", self.take_up_runs, restart=Restart.TRANSIENT)
+
+    def _source(self, claims: Claims) -> Source:
+        settings, when_lost = self._settings, self._settings.when_lost
+        if settings.work is None:
+            return Withdrawal(claims, when_lost.answering, settings.queue_seconds)
+        each, agents = settings.runs_per_user, list(when_lost.attempts)
+        return Worker(claims, agents, settings.work, each, lambda: self._draining)
 
     async def settle_overdue(self) -> None:
         """Settle the overdue events of inactive users, and record in the journal that a server is
@@ -287,7 +254,7 @@ class Users:
         """Whether the user has, or recently had, a subtree."""
         return user in self._slots
 
-    async def _passivate(self, slot: _Slot, *, idle_seconds: float) -> None:
+    async def _passivate(self, slot: Slot, *, idle_seconds: float) -> None:
         idle_for = trio.current_time() - slot.idle_since
         if slot.is_needed or idle_for < idle_seconds:
             return
@@ -304,12 +271,12 @@ class Users:
         except SupervisorError as error:  # a user that does not stop must not hold up the others
             logger.warning("user %r was not stopped: %s", str(user), error)
 
-    async def _ensure_started(self, slot: _Slot) -> None:
+    async def _ensure_started(self, slot: Slot) -> None:
         if slot.is_locked or not self._is_running(slot):
             async with slot.locked():
                 await self._start_if_stopped(slot)
 
-    async def _start_if_stopped(self, slot: _Slot) -> None:
+    async def _start_if_stopped(self, slot: Slot) -> None:
         if self._is_running(slot):
             return
         self._sweep.forget(slot.handle.user)  # it may get new events
@@ -346,7 +313,20 @@ class Users:
             lease=self.lease,
         )
 
-    def _is_running(self, slot: _Slot) -> bool:
+    def _launch(self, handle: UserHandle) -> Launch:
+        if self._settings.when_lost.queued:
+            return partial(leave_to_workers, handle)
+        return Launcher(handle, self._answer, self._settings.ids).launch
+
+    async def _answer(
+        self, user: UserHandle, context: UserContext, said: JSON, attempt: RunAttempt
+    ) -> None:
+        try:
+            await self._converse(user, context, said, attempt)
+        finally:
+            self.look_for_work()
+
+    def _is_running(self, slot: Slot) -> bool:
         return (tree := slot.handle._tree) is not None and not tree.stopped
 
     def _user_child(self, handle: UserHandle) -> ChildSpec:
@@ -354,7 +334,7 @@ class Users:
             journal=self._journal,
             epoch=self._settings.epoch,
             live_runs=handle.live_runs,
-            launch=Launcher(handle, self._converse, self._settings.ids).launch,
+            launch=self._launch(handle),
             turns=handle.turns,
             stopped=handle.stopped,
             elsewhere=handle.elsewhere,

@@ -25,6 +25,7 @@ from greenroom.delivery.user.handle import UserHandle
 from greenroom.loading.declaration import Declaration, declaration_of, when_lost
 from greenroom.settings import Settings
 from greenroom.settings.keys import secrets_of
+from greenroom.settings.role import NodeRole
 
 logger = logging.getLogger("greenroom")
 
@@ -42,11 +43,27 @@ class Agents:
     timeouts: Timeouts
     pace: TextPace = PACE
     errors: ErrorWords = attrs.field(factory=ErrorWords)
+    role: NodeRole = NodeRole.ALL
+
+    def __attrs_post_init__(self) -> None:
+        if self.role is not NodeRole.ALL and not self.by_name:
+            raise UnknownAgent(
+                f"a server with the role {self.role.value!r} must know the agent of its workers",
+                advice="give `open_runtime` the agent",
+            )
 
     @property
     def when_lost(self) -> WhenLost:
-        """What becomes of their lost runs."""
-        return when_lost(self.by_name)
+        """What becomes of their lost runs. Those of a web node are the workers', and a worker
+        begins each run that it takes."""
+        declared = when_lost(self.by_name)
+        if self.role is NodeRole.WEB:
+            return WhenLost(declared.answering, queued=True)
+        if self.role is NodeRole.WORKER:
+            return WhenLost(
+                declared.answering, {**dict.fromkeys(self.by_name, 1), **declared.attempts}
+            )
+        return declared
 
     async def answer(
         self, user: UserHandle, context: UserContext, said: JSON, attempt: RunAttempt

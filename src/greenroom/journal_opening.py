@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import trio
 
-from greenroom.delivery.errors import JournalBusy
+from greenroom.delivery.errors import JournalBusy, JournalError
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
@@ -36,6 +36,14 @@ async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterat
     else:
         async with AsyncExitStack() as stack:
             yield await _open_in_turn(settings, stack)
+
+
+async def begin(journal: Journal, wall_clock: Callable[[], float]) -> None:
+    """What passed without a server is to expire no event. A full disk keeps none from starting."""
+    try:
+        await journal.alive(round(wall_clock() * 1000), after=0)
+    except JournalError as error:
+        logger.warning("the journal does not know yet that a server is at work: %s", error)
 
 
 async def _open_in_turn(settings: Settings, stack: AsyncExitStack) -> Journal:

@@ -24,7 +24,6 @@ from greenroom.admin.user_data import UserData
 from greenroom.agents import Agents, error_words
 from greenroom.delivery.crashes import CrashKeeper, CrashText
 from greenroom.delivery.dead_letters import DeadLetters
-from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import BadId, IdSource
 from greenroom.delivery.events.kinds import JSON
@@ -39,10 +38,10 @@ from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.run.run import Agent, DescribeError, Run
 from greenroom.delivery.run.timeouts import Timeouts
 from greenroom.delivery.user.bans import Bans
-from greenroom.delivery.user.parts import OnUndelivered, nothing_more
-from greenroom.delivery.user.users import Users, UsersSettings
+from greenroom.delivery.user.parts import OnUndelivered, UsersSettings, nothing_more
+from greenroom.delivery.user.users import Users
 from greenroom.draining import drain_users
-from greenroom.journal_opening import open_journal
+from greenroom.journal_opening import begin, open_journal
 from greenroom.listening import Listening
 from greenroom.loading.agent import named_agents
 from greenroom.metrics.counts import Metrics
@@ -50,6 +49,7 @@ from greenroom.metrics.gauges import watching_lag
 from greenroom.metrics.table import Values
 from greenroom.portal.errors import OPEN_ELSEWHERE
 from greenroom.settings import Settings
+from greenroom.settings.role import NodeRole
 from greenroom.supervisor.application import Component, open_application
 from greenroom.supervisor.child_spec import task_child
 from greenroom.supervisor.crash.crash_report import CrashReport
@@ -94,13 +94,13 @@ class Runtime(UserData):
         self.timeouts: Timeouts = settings.timeouts
         self.journal = journal
         words = error_words(settings, describe_error)
-        self._agents = Agents(agents, ids, settings.timeouts, settings.text_pace, words)
+        pace, role = settings.text_pace, NodeRole(settings.role)
+        self._agents = Agents(agents, ids, settings.timeouts, pace, words, role)
         self._ids = ids
         self._wall_clock = wall_clock
         self._root: StaticSupervisorRef | None = None
-        self._draining = False
+        self._draining = self._closed = False
         self._listeners: Listeners | None = None
-        self._closed = False
         self._half_open = HalfOpen(settings.max_half_open)
         self.metrics: Metrics | None = self._new_metrics() if settings.metrics else None
         kept = CrashText(words.secrets, words.keep_texts)
@@ -271,6 +271,8 @@ class Runtime(UserData):
             now_ms=lambda: round(self._wall_clock() * 1000),
             runs_per_user=settings.runs_per_user,
             queued_runs=settings.queued_runs,
+            work=settings.concurrency if settings.role == NodeRole.WORKER else None,
+            queue_seconds=settings.queue_seconds,
         )
 
     def _sweeping(self) -> Sweeping:
@@ -355,7 +357,7 @@ async def open_runtime(
     settings = Settings.load() if settings is None else Settings.checked(settings)
     answering = named_agents(agents)
     async with open_journal(settings, journal) as opened:
-        await _begin(opened, wall_clock)
+        await begin(opened, wall_clock)
         runtime = Runtime(
             settings,
             opened,
@@ -388,11 +390,3 @@ def _components(users: Users, sweeping: Sweeping, keeper: CrashKeeper) -> Iterat
         yield Component(child, needs=("users",))
     yield Component(task_child("retention", sweeping.sweep), needs=("users",))
     yield Component(task_child("crash_keeper", keeper.keep), needs=("retention",))
-
-
-async def _begin(journal: Journal, wall_clock: Callable[[], float]) -> None:
-    """What passed without a server is to expire no event. A full disk keeps none from starting."""
-    try:
-        await journal.alive(round(wall_clock() * 1000), after=0)
-    except JournalError as error:
-        logger.warning("the journal does not know yet that a server is at work: %s", error)

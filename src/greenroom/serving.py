@@ -85,6 +85,23 @@ async def run_server(
             end_soon()
 
 
+async def run_worker(
+    settings: Settings,
+    agent: Agent,
+    *,
+    announce: Callable[[], None],
+    last_resort: float = LAST_RESORT_SECONDS,
+) -> None:
+    """Run `agent` for what users say on other servers until SIGTERM or SIGINT, then drain as
+    `run_server` does. `announce()` is called once it takes runs. Raises the errors of opening a
+    journal."""
+    with _rare_collections(), _force(last_resort) as end_soon:
+        async with open_runtime(settings, agent) as runtime, _signals() as arrived:
+            announce()
+            await _until_stopped(runtime, arrived)
+            end_soon()
+
+
 @contextmanager
 def _rare_collections() -> Iterator[None]:
     """Let the garbage collector look less often at long-lived objects, and never at the program.

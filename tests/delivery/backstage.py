@@ -44,10 +44,16 @@ from greenroom.delivery.user.messages import (
     Detach,
     Written,
 )
-from greenroom.delivery.user.parts import OnUndelivered, nothing_more, wall_clock_ms
+from greenroom.delivery.user.parts import (
+    QUEUE_SECONDS,
+    OnUndelivered,
+    UsersSettings,
+    nothing_more,
+    wall_clock_ms,
+)
 from greenroom.delivery.user.runs.launcher import Converse
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE
-from greenroom.delivery.user.users import Users, UsersSettings
+from greenroom.delivery.user.users import Users
 from greenroom.supervisor.child_info import ChildState
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
@@ -246,6 +252,8 @@ async def open_backstage(
     on_undelivered: OnUndelivered = nothing_more,
     now_ms: Callable[[], int] | None = None,
     runs_per_user: int = RUNS_AT_ONCE,
+    work: int | None = None,
+    queue_seconds: float = QUEUE_SECONDS,
 ) -> AsyncIterator[Backstage]:
     journal, now_ms = journal or MemoryJournal(), now_ms or wall_clock_ms
     await journal.alive(now_ms(), after=0)
@@ -260,6 +268,8 @@ async def open_backstage(
             on_undelivered=on_undelivered,
             now_ms=now_ms,
             runs_per_user=runs_per_user,
+            work=work,
+            queue_seconds=queue_seconds,
         ),
         supervisor=lambda: cast(DynamicSupervisorRef, stage[0].child("users")),
         journal=journal,

@@ -38,11 +38,12 @@ FIRST: Final = RunAttempt()
 class WhenLost:
     """The agents whose lost runs are taken up again, each with the number of its attempts.
 
-    `answering`: the agent that answers users.
+    `answering`: the agent that answers users. `queued`: workers begin its runs.
     """
 
     answering: str | None = None
     attempts: Mapping[str, int] = MappingProxyType({})
+    queued: bool = False
 
     def first(self) -> RunAttempt:
         """The first attempt of a run for a user's message."""
@@ -50,9 +51,11 @@ class WhenLost:
 
     def goes_on(self, said: Record) -> GoesOn | None:
         """What is kept with a user's message, so that its run goes on."""
-        if said.say is None or self.answering is None or self.answering not in self.attempts:
+        if said.say is None or self.answering is None:
             return None
-        return GoesOn(said.user, said.run, self.answering)
+        if not self.queued and self.answering not in self.attempts:
+            return None
+        return GoesOn(said.user, said.run, self.answering, self.queued)
 
     def allows(self, run: GoingOn, tries: int) -> bool:
         """Whether one more attempt may follow after these `tries`."""

@@ -68,6 +68,7 @@ class UsersServed(Protocol):
     @property
     def access(self) -> Access: ...
     async def leave(self, user: UserId) -> None: ...
+    def look_for_work(self) -> None: ...
 
 
 @attrs.define
@@ -111,6 +112,9 @@ class Following:
     def _perform(self, notice: Notice) -> None:
         if notice.what in _ACCESS:
             self.users.access.noticed(notice)
+            return
+        if notice.what is What.RUN_QUEUED:
+            self.users.look_for_work()
             return
         handle = self.users.find(notice.user)
         if handle is None:

@@ -18,7 +18,7 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.draft import run_completed, tool_lost
+from greenroom.delivery.events.draft import run_completed, run_unattended, tool_lost
 from greenroom.delivery.events.going_on import GoingOn, RunsGoingOn
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
@@ -121,6 +121,10 @@ class BrokenRuns:
             return True
         if known.stopped or run in self._parts.stopped:
             self._end(run, "cancelled")
+            return True
+        if self._parts.when_lost.queued and not known.attempt:
+            event = self._parts.ids.new(EventId)
+            self._runs.leave(run, run_unattended(event=event, run=self._runs[run]))
             return True
         if not self._parts.when_lost.allows(known, self._tries.get(run, 0)):
             return False

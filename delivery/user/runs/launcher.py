@@ -10,6 +10,7 @@ from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import run_completed
 from greenroom.delivery.events.ids import EventId, IdSource
 from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.events.nodes.notice import Notice, What
 from greenroom.delivery.run.attempts.attempt import RunAttempt
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.runs.run_queue import WaitingRun
@@ -19,6 +20,13 @@ Converse: TypeAlias = Callable[[UserHandle, UserContext, JSON, RunAttempt], Awai
 """Runs the agent for a user's message, from the first event of the attempt to the last."""
 
 SHUTDOWN_SECONDS = 15.0
+
+
+def leave_to_workers(user: UserHandle, context: UserContext, _: JSON, __: RunAttempt) -> None:
+    """In place of `Launcher.launch`: the run is in the queue since its message was kept."""
+    user.elsewhere.add(context.run)
+    if (nodes := user.journal.nodes) is not None:
+        nodes.send(Notice(user.user, What.RUN_QUEUED))
 
 
 class Launcher:

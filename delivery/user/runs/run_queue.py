@@ -41,6 +41,11 @@ class RunTurns:
         """The places that are taken."""
         return len(self._queue)
 
+    @property
+    def most(self) -> int:
+        """The number of places."""
+        return self._queue.at_once + self._queue.waiting
+
     def enter(self, run: RunId) -> None:
         """Take a place. Raises `TooManyRuns`."""
         self._queue.enter(run)

@@ -25,6 +25,7 @@ from greenroom.delivery.files.taken import File, FileRefused, check_files, files
 from greenroom.delivery.journal.reads import ReadSaid
 from greenroom.delivery.user.messages import RunStarted, UserMessage, UserSays
 from greenroom.delivery.user.parts import UserParts
+from greenroom.delivery.user.runs.queued_runs import Places
 from greenroom.delivery.user.runs.run_queue import TooManyRuns
 
 Offer = Callable[[Draft, Reply[Record]], None]
@@ -53,7 +54,7 @@ class Says:
     Meanwhile an equal `say` waits for the same answer, and a different one with that key is
     refused."""
 
-    __slots__ = ("_actor", "_leave", "_offer", "_parts", "_user", "_waiting")
+    __slots__ = ("_actor", "_leave", "_offer", "_parts", "_places", "_user", "_waiting")
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Says:
         *,
         actor: Ref[UserMessage],
         offer: Offer,
+        places: Places,
         leave: Callable[[RunId], None],
     ) -> None:
         """`offer` has a draft kept; `leave` is called for a run that was kept but not launched."""
@@ -69,6 +71,7 @@ class Says:
         self._parts = parts
         self._actor = actor
         self._offer = offer
+        self._places = places
         self._leave = leave
         self._waiting: dict[str, _WaitingSay] = {}
 
@@ -162,7 +165,7 @@ class Says:
                 files=request.files,
                 beside=run_policies(self._parts.say_policies),
             )
-            self._parts.turns.enter(context.run)
+            self._places.enter(context.run)
         except GreenroomError as error:
             return self._look_up(request, error)
         kept: Reply[Record] = Reply()
@@ -171,12 +174,12 @@ class Says:
 
     def _kept(self, request: UserSays, context: UserContext, kept: ReplyOutcome[Record]) -> None:
         if isinstance(kept, outcome.Error):
-            self._parts.turns.leave(context.run)
+            self._places.leave(context.run)
             return self._answer(request.say, _not_kept(request, kept))
         try:
             self._parts.launch(context, request.body, self._parts.when_lost.first())
         except GreenroomError as error:  # the supervisor of runs is stopping or restarting
-            self._parts.turns.leave(context.run)
+            self._places.leave(context.run)
             self._leave(context.run)
             unavailable = UserUnavailable(f"the run could not be started: {error}")
             return self._answer(request.say, outcome.Error(unavailable))

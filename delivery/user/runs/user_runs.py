@@ -18,6 +18,7 @@ from greenroom.delivery.user.messages import EndLeftRuns, UserMessage
 from greenroom.delivery.user.parts import UserAtRest, UserParts
 from greenroom.delivery.user.runs.broken_runs import BrokenRuns
 from greenroom.delivery.user.runs.left_runs import LeftRuns, OpenRuns
+from greenroom.delivery.user.runs.queued_runs import QueuedRuns
 from greenroom.delivery.user.runs.says import Says
 
 LATER = 1.0
@@ -29,7 +30,7 @@ class UserRuns:
     of them that go on, and `says` what the user says to begin one."""
 
     __slots__ = (
-        *("_asks", "_elsewhere_at_rest", "_left", "_outbox", "_parts", "_timers"),
+        *("_asks", "_elsewhere_at_rest", "_left", "_outbox", "_parts", "_queued", "_timers"),
         *("broken", "elsewhere", "open", "says"),
     )
 
@@ -56,7 +57,11 @@ class UserRuns:
         self._left = LeftRuns(user, parts, outbox, runs, actor, later, asks.close_run)
         close = asks.close_attempt
         self.broken = BrokenRuns(user, parts, outbox, runs, going_on, actor, again, close)
-        self.says = Says(user, parts, actor=actor, offer=outbox.offer, leave=runs.leave)
+        self._queued = _queued(parts, known)
+        places = self._queued or parts.turns
+        self.says = Says(
+            user, parts, actor=actor, offer=outbox.offer, places=places, leave=runs.leave
+        )
 
     def begin(self) -> None:
         """The actor starts: open runs that are not alive here were lost with an earlier process,
@@ -93,7 +98,7 @@ class UserRuns:
     def followed(self, record: Record, elsewhere: Set[RunId]) -> None:
         """Another node's record is durable; or it is this node's, which took it for lost.
         `elsewhere`: the open runs that other nodes have."""
-        self.open.kept(record)
+        self._noted(record)
         self.broken.followed(record)
         if record.run in elsewhere:
             self.elsewhere.add(record.run)
@@ -123,8 +128,13 @@ class UserRuns:
 
     def kept(self, record: Record) -> None:
         """A record is durable."""
-        self.open.kept(record)
+        self._noted(record)
         self.broken.kept(record)
+
+    def _noted(self, record: Record) -> None:
+        self.open.kept(record)
+        if self._queued is not None:
+            self._queued.kept(record)
 
     def append_failed(self) -> None:
         if self.open.left:
@@ -147,6 +157,12 @@ class UserRuns:
     def give_up(self) -> None:
         """The actor stops: its next incarnation takes up the runs that go on."""
         self.broken.give_up()
+
+
+def _queued(parts: UserParts, known: UserAtRest) -> QueuedRuns | None:
+    if not parts.when_lost.queued:
+        return None
+    return QueuedRuns([each.run for each in known.going_on], parts.turns.most)
 
 
 def _look_again(timers: Timers[UserMessage], seconds: float) -> None:

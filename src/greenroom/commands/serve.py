@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import trio
 from cyclopts import Parameter
 
+from greenroom.commands.options import BadOptions
 from greenroom.loading.agent import load_agent
 from greenroom.logs import configure_logs
 from greenroom.serving import run_server
 from greenroom.settings import Settings
 from greenroom.settings.keys import token_for
+from greenroom.settings.role import NodeRole
 from greenroom.visitors import is_loopback_host
 
 DEVELOPER: Final = "developer"
@@ -34,6 +37,7 @@ def serve(
         tuple[str, ...], Parameter(name=["--allow-origin", "--allow-origins"], negative="")
     ] = (),
     wait: float | None = None,
+    role: Literal["all", "web"] | None = None,
     config: Path | None = None,
 ) -> None:
     """Serve an agent to users who have a token.
@@ -62,6 +66,8 @@ def serve(
         A web origin that may connect besides this server's own; may be repeated.
     wait
         Seconds to wait until another server closes the journal, for a rolling restart.
+    role
+        web leaves runs to `greenroom worker` processes (all: this server has them, too).
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
@@ -75,20 +81,21 @@ def serve(
         jwks_file=jwks_file,
         allow_origins=allow_origins or None,
         journal_wait=wait,
+        role=role,
     )
     settings.require_auth()
+    if settings.role == NodeRole.WORKER:
+        raise BadOptions("a worker does not listen", advice="start it with `greenroom worker`")
     configure_logs(settings)
     agent = load_agent(target)
+    announce = partial(_announce, settings, target)
+    trio.run(partial(run_server, settings, agent, announce=announce))
 
-    def announce(url: str) -> None:
-        print(f"greenroom serves {target} at {url} (Ctrl-C drains and stops)", flush=True)
-        if sys.stdout.isatty() and (link := signed_in(settings, url)):
-            print(f"Open it as {DEVELOPER!r}: {link}", flush=True)
 
-    async def main() -> None:
-        await run_server(settings, agent, announce=announce)
-
-    trio.run(main)
+def _announce(settings: Settings, target: str, url: str) -> None:
+    print(f"greenroom serves {target} at {url} (Ctrl-C drains and stops)", flush=True)
+    if sys.stdout.isatty() and (link := signed_in(settings, url)):
+        print(f"Open it as {DEVELOPER!r}: {link}", flush=True)
 
 
 def signed_in(settings: Settings, url: str) -> str | None:

@@ -30,6 +30,10 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
         "serve": Subcommand(
             "greenroom.commands.serve:serve", "Serve an agent to users who have a token."
         ),
+        "worker": Subcommand(
+            "greenroom.commands.runs.worker:worker",
+            "Run an agent for users of the servers that share a journal in Postgres.",
+        ),
         "token": Subcommand(
             "greenroom.commands.token:token",
             "Print a token that `greenroom serve` accepts if it has the same secret.",

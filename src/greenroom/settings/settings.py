@@ -16,11 +16,13 @@ from greenroom.delivery.outbox.redelivery import Patience
 from greenroom.delivery.run.failures.error_words import ShowErrors
 from greenroom.delivery.run.text_buffer import BUFFER_BYTES, PACE, TextPace
 from greenroom.delivery.run.timeouts import Tier, Timeouts
+from greenroom.delivery.user.parts import QUEUE_SECONDS
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
 from greenroom.settings.clashes import clashes, timeouts_of
 from greenroom.settings.database_url import DatabaseUrl
 from greenroom.settings.derived import KEYS, PATIENCE, patience_of, policies_of, require_one_key
+from greenroom.settings.role import NodeRole
 from greenroom.settings.sources import (
     BadSettings,
     GivenSetting,
@@ -35,6 +37,7 @@ from greenroom.settings.values import described, setting
 
 MEMORY = ":memory:"
 MIB = 1024 * 1024
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 @attrs.frozen(kw_only=True)
@@ -67,9 +70,7 @@ class Settings:
     jwks_file: Path | None = attrs.field(
         default=None,
         converter=as_file,
-        metadata=described(
-            FILE, "JWKS file (RFC 7517) with the public keys of RS256 or ES256 tokens."
-        ),
+        metadata=described(FILE, "JWKS file (RFC 7517) with public keys of RS256 or ES256 tokens."),
     )
     audience: str | None = setting(
         None, expected.optional(expected.text()), "The `aud` a token must carry, if set."
@@ -81,8 +82,7 @@ class Settings:
         default=(),
         converter=as_origins,
         metadata=described(
-            ORIGINS,
-            "Web origins that may connect besides the server's own; `*` lets all in.",
+            ORIGINS, "Web origins that may connect besides the server's own; `*` lets all in."
         ),
     )
     accept_deadline: float = setting(
@@ -109,6 +109,15 @@ class Settings:
     queued_runs: int = setting(
         RUNS_WAITING, expected.whole(0), "Runs of one user that may wait for their turn."
     )
+    role: str = setting(
+        NodeRole.ALL.value,
+        expected.one_of(*NodeRole),
+        "What this server does: `web` leaves runs to workers, `worker` runs and does not listen.",
+    )
+    concurrency: int = setting(32, expected.whole(1), "Runs that a worker has at once.")
+    queue_seconds: float = setting(
+        QUEUE_SECONDS, expected.seconds(), "Seconds that a run waits for a worker if there is none."
+    )
     text_interval: float = setting(
         PACE.interval, expected.seconds(), "Seconds that streamed text waits for more of it."
     )
@@ -118,9 +127,7 @@ class Settings:
         "Bytes of streamed text that leave without waiting any longer.",
     )
     max_frame_bytes: int = setting(
-        65_536,
-        expected.whole(1_024, unit=" bytes"),
-        "Largest frame that is accepted from a client.",
+        65_536, expected.whole(1_024, unit=" bytes"), "Largest frame accepted from a client."
     )
     frames_per_second: float = setting(
         50.0, expected.number(0), "Frames a connection may send per second, on average."
@@ -271,9 +278,7 @@ class Settings:
         "The running server that commands ask; unset, the one at `port` on this machine.",
     )
     metrics: bool = setting(
-        True,
-        expected.flag(),
-        "Count, and answer `/metrics` to requests with the admin token.",
+        True, expected.flag(), "Count, and answer `/metrics` to requests with the admin token."
     )
     metrics_open: bool = setting(
         False,
@@ -281,19 +286,13 @@ class Settings:
         "Answer `/metrics` without a token; to this machine only, unless `admin_anywhere` is set.",
     )
     measure_cpu: bool = setting(
-        False,
-        expected.flag(),
-        "Show in the tree how much CPU each actor uses (costs about 1 µs a step).",
+        False, expected.flag(), "Show in the tree each actor's use of CPU (costs some 1 µs a step)."
     )
     log_level: str = setting(
-        "info",
-        expected.one_of("debug", "info", "warning", "error", "critical"),
-        "The lowest level that is logged.",
+        "info", expected.one_of(*LOG_LEVELS), "The lowest level that is logged."
     )
     log_users: bool = setting(
-        False,
-        expected.flag(),
-        "Log the ids of users; otherwise a pseudonym, the same for each user.",
+        False, expected.flag(), "Log ids of users; otherwise a pseudonym, the same for each user."
     )
     log_errors: bool = setting(
         True,

@@ -72,7 +72,7 @@ class Case:
     lasts: bool = False
     elsewhere: bool = False
     """It needs the journal of the server that it asks: see `test_runs_command`; or one in Postgres:
-    see `test_nodes_command`."""
+    see `test_nodes_command` and `test_worker_command`."""
 
 
 THREAD = "thread_01h455vb4pex5vsknk084sn02q"
@@ -84,6 +84,7 @@ NO_LETTER = f"{EVENT} is no dead letter"
 CASES = {
     "demo": Case("demo --port 0 --journal :memory:", lasts=True),
     "serve": Case(f"serve world.py:agent --port 0 --secret {SECRET}", lasts=True),
+    "worker": Case("worker world.py:agent", lasts=True, elsewhere=True),
     "token": Case(
         f"token --secret {SECRET} --user alice",
         other=(RUN, f"expected a user id, got run: '{RUN}'"),

@@ -1,0 +1,211 @@
+"""Workers: nodes that begin the runs of messages which other nodes have kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.going_on import NotAgain
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.journal.postgres.journal import open_postgres_journal
+from greenroom.delivery.run.attempts.attempt import RunAttempt, WhenLost
+from greenroom.delivery.run.run import Run
+from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.messages import UserSays
+from greenroom.delivery.user.runs.run_queue import TooManyRuns
+from tests.delivery.backstage import ALICE, BOB, IDS, Backstage, open_backstage
+from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of
+
+pytestmark = NEEDS_POSTGRES
+
+LEFT_TO_WORKERS = WhenLost("cook", queued=True)
+
+
+@attrs.define
+class Cook:
+    """An agent that says what it was asked. One that is `slow` ends when it is told to."""
+
+    slow: bool = False
+    begun: list[JSON] = attrs.field(factory=list)
+    ready: trio.Event = attrs.field(factory=trio.Event)
+
+    async def __call__(
+        self, user: UserHandle, context: UserContext, said: JSON, attempt: RunAttempt
+    ) -> None:
+        async with Run(context, agent="cook", user=user, ids=IDS, attempt=attempt).live() as run:
+            self.begun.append(said)
+            if self.slow:
+                await self.ready.wait()
+            await run.final_report(report=said)
+
+
+@asynccontextmanager
+async def web(directory: Path, *, queue_seconds: float = 300.0) -> AsyncIterator[Backstage]:
+    async with (
+        open_postgres_journal(database_of(directory), lease_seconds=60) as journal,
+        open_backstage(
+            journal, when_lost=LEFT_TO_WORKERS, queue_seconds=queue_seconds, runs_per_user=2
+        ) as stage,
+    ):
+        yield stage
+
+
+@asynccontextmanager
+async def worker(
+    directory: Path, cook: Cook, *, most: int = 8, attempts: int = 1, lease: float = 60
+) -> AsyncIterator[Backstage]:
+    async with (
+        open_postgres_journal(database_of(directory), lease_seconds=lease) as journal,
+        open_backstage(
+            journal,
+            converse=cook,
+            when_lost=WhenLost("cook", {"cook": attempts}),
+            work=most,
+            runs_per_user=2,
+        ) as stage,
+    ):
+        yield stage
+
+
+async def say(stage: Backstage, words: str, user: UserId = ALICE) -> RunId:
+    async with stage.users.lease(user) as handle:
+        return (await handle.actor.ask(UserSays(words, None, None, words))).run
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    with trio.fail_after(60):
+        while not holds():  # noqa: ASYNC110  # nothing announces it
+            await trio.sleep(0.01)
+
+
+async def until_ended(stage: Backstage, runs: int = 1, user: str = "alice") -> list[str]:
+    with trio.fail_after(60):
+        while True:
+            kinds = await stage.kinds(user)
+            if sum(each in ("agent_completed", "agent_failed") for each in kinds) >= runs:
+                return kinds
+            await trio.sleep(0.02)
+
+
+async def test_a_worker_answers_what_a_user_says_on_a_web_node(tmp_path: Path) -> None:
+    cook = Cook()
+    async with web(tmp_path) as here, worker(tmp_path, cook), here.client() as client:
+        await say(here, "soup")
+        await until(lambda: "agent_completed" in client.kinds)
+        assert client.kinds == ["user_said", "agent_started", "final_report", "agent_completed"]
+        assert cook.begun == ["soup"]
+        [user] = here.users.active()
+        assert (user.live_runs, len(user.turns)) == ({}, 0)
+
+
+async def test_each_run_of_many_begins_once_on_one_of_two_workers(tmp_path: Path) -> None:
+    cook = Cook()
+    async with (
+        web(tmp_path) as here,
+        web(tmp_path) as there,
+        worker(tmp_path, cook),
+        worker(tmp_path, cook),
+    ):
+        for number in range(12):
+            await say(here, f"a{number}")
+            await say(there, f"b{number}", BOB)
+        await until_ended(here, 12)
+        await until_ended(here, 12, "bob")
+        said = [f"{user}{number}" for user in "ab" for number in range(12)]
+        assert Counter(map(str, cook.begun)) == Counter(said)
+
+
+async def test_a_user_with_many_messages_does_not_hold_up_another_one(tmp_path: Path) -> None:
+    cook = Cook(slow=True)
+    async with web(tmp_path) as here:
+        for number in range(20):
+            await say(here, f"a{number}")
+        await say(here, "b", BOB)
+        async with worker(tmp_path, cook, most=3):
+            await until(lambda: len(cook.begun) == 3)
+            assert sorted(map(str, cook.begun)) == ["a0", "a1", "b"]
+            cook.ready.set()
+            await until_ended(here, 20)
+
+
+async def test_a_user_has_no_more_runs_in_the_queue_than_on_one_node(tmp_path: Path) -> None:
+    async with web(tmp_path) as here:
+        for number in range(34):
+            await say(here, f"a{number}")
+        with pytest.raises(TooManyRuns):
+            await say(here, "one more")
+        await here.crash("alice")
+        with pytest.raises(TooManyRuns):
+            await say(here, "one more")
+        assert await say(here, "a1") == (await here.records())[1].run
+
+
+async def test_a_run_that_waits_is_cancelled_without_a_worker(tmp_path: Path) -> None:
+    async with web(tmp_path) as here, here.users.lease(ALICE) as user:
+        run = await say(here, "soup")
+        kept = user.cancel(run)
+        assert kept is not None
+        await kept.wait()
+        assert await until_ended(here) == ["user_said", "agent_completed"]
+        assert (await here.data())[-1] == {"outcome": "cancelled"}
+
+
+async def test_a_worker_finds_by_itself_that_a_run_is_stopped(tmp_path: Path) -> None:
+    cook = Cook(slow=True)
+    async with web(tmp_path) as here, worker(tmp_path, cook):
+        run = await say(here, "soup")
+        await until(lambda: bool(cook.begun))
+        await here.journal.append([NotAgain(ALICE, run)])  # without a notice
+        await until_ended(here)
+        assert (await here.data())[-1] == {"outcome": "cancelled"}
+
+
+async def test_a_run_fails_when_there_was_no_worker_for_long(tmp_path: Path) -> None:
+    async with web(tmp_path, queue_seconds=0.5) as here:
+        await say(here, "soup")
+        assert await until_ended(here) == ["user_said", "agent_failed"]
+        data = (await here.data())[-1]
+        assert (data["error"], data["reason"]) == ("NoWorker", "timeout")
+
+
+async def test_a_run_waits_for_its_turn_as_long_as_there_is_a_worker(tmp_path: Path) -> None:
+    cook = Cook(slow=True)
+    async with web(tmp_path, queue_seconds=0.1) as here, worker(tmp_path, cook, most=1):
+        await say(here, "soup")
+        await until(lambda: bool(cook.begun))
+        await say(here, "salad")
+        await trio.sleep(1.5)
+        cook.ready.set()
+        assert "agent_failed" not in await until_ended(here, 2)
+
+
+@pytest.mark.requirement("R56")
+async def test_a_worker_that_stops_takes_no_more_and_leaves_the_rest_to_another_one(
+    tmp_path: Path,
+) -> None:
+    stopping, cook = Cook(slow=True), Cook()
+    async with web(tmp_path) as here:
+        async with worker(tmp_path, stopping, attempts=2) as leaving:
+            run = await say(here, "soup")
+            await until(lambda: bool(stopping.begun))
+            leaving.users.begin_drain()
+            await say(here, "salad")
+            async with worker(tmp_path, cook, attempts=2):
+                await until(lambda: "salad" in cook.begun)
+                assert stopping.begun == ["soup"]
+                for user in leaving.users.active():
+                    for live in list(user.live_runs.values()):
+                        live.stop()
+                await leaving.journal.aclose()
+                await until_ended(here, 2)
+                assert "soup" in cook.begun
+        ends = [each for each in await here.records() if str(each.kind) == "agent_completed"]
+        assert [each.run for each in ends].count(run) == 1

@@ -1,0 +1,1 @@
+"""Web nodes and workers, each a process of its own."""
