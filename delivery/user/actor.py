@@ -139,8 +139,7 @@ class UserActor(Reactor[UserMessage]):
 
     def _new_erasing(self) -> Erasing:
         later = partial(self.timers.start, EraseOn, AGAIN_SECONDS, EraseOn())
-        tell_all = self._connections.tell_all
-        runs, ref = self._runs.open, self.ref
+        tell_all, runs, ref = self._connections.tell_all, self._runs.open, self.ref
         return Erasing(self.user, self._parts, self.outbox, runs, ref, tell_all, later)
 
     def handle_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
@@ -197,7 +196,8 @@ class UserActor(Reactor[UserMessage]):
 
     def _attach(self, request: Attach, reply: Reply[Attached]) -> None:
         user, parts, outbox = self.user, self._parts, self.outbox
-        Admission(user, parts, outbox, self.ref, self._asks, self._admitted).attach(request, reply)
+        admission = Admission(user, parts, outbox, self.ref, self._asks, self._admitted)
+        self._catch_up.until(request.offset or 0, partial(admission.attach, request, reply))
 
     def _admitted(
         self, request: Attach, before: int | None, commands: Iterable[OutboxCommand]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from typing import ClassVar
 
 import attrs
@@ -71,7 +71,7 @@ class CatchingUp:
     __slots__ = (
         *("_actor", "_asks", "_connections", "_outbox", "_over", "_parts", "_receipts"),
         *("_asked_about", "_refused", "_runs", "_taken_over", "_tries", "_user"),
-        *("reading", "wanted"),
+        *("_waiting", "reading", "wanted"),
     )
 
     def __init__(
@@ -101,6 +101,7 @@ class CatchingUp:
         """There is news, and a batch is in flight or a page of the news is being read."""
         self._refused: Reply[Record] | None = None  # the first token of the batch refused last
         self._tries = 0
+        self._waiting: list[tuple[int, Callable[[], None]]] = []
 
     NEWS: ClassVar[Sequence[type[FromNodes]]] = (OthersAppended, RunsTakenOver, Noticed)
 
@@ -140,6 +141,15 @@ class CatchingUp:
         else:
             self.reading, self.wanted = True, False
             self._parts.ask_journal(self._actor, self._question(), self._found)
+
+    def until(self, offset: int, then: Callable[[], None]) -> None:
+        """Call `then` once the log as this node knows it has this offset, or all that the journal
+        has: another node may have been there before."""
+        if offset <= self._outbox.last or self._parts.journal.nodes is None:
+            then()
+        else:
+            self._waiting.append((offset, then))
+            self.look()
 
     def refused(self, error: OutOfSequence) -> None:
         """The batch in flight does not continue the log: read what does, then try it again."""
@@ -210,8 +220,17 @@ class CatchingUp:
     def _release(self) -> None:
         self.reading = False
         self._outbox.go_on()
+        self._call_waiting()
         if self.wanted:
             self.look()
+
+    def _call_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for offset, then in waiting:
+            if self.wanted and offset > self._outbox.last:
+                self._waiting.append((offset, then))
+            else:
+                then()
 
     def _is_late(self, draft: Draft) -> bool:
         if draft.kind in ASK_ENDS:  # any node may end a question

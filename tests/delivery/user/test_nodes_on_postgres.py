@@ -207,6 +207,26 @@ async def test_a_session_that_moves_to_another_node_leaves_the_first_one(
             assert second.of(SessionTaken) == []
 
 
+async def test_a_client_that_moves_to_a_node_which_has_not_read_its_events_yet_loses_no_place(
+    tmp_path: Path,
+) -> None:
+    async with (
+        node(tmp_path) as here,
+        node(tmp_path, is_deaf=True) as there,
+        there.users.lease(ALICE) as user,
+    ):
+        async with here.client() as client, here.run() as run:
+            for number in range(300):  # more than a page
+                await run.agent_thinking(text=str(number))
+            await until(lambda: len(client.offsets) == 301)
+        assert user.gauge.last < 301
+        async with there.client(offset=301) as moved:
+            assert (moved.attached.recovered, moved.attached.after) == (True, 301)
+            await until(lambda: user.gauge.last == moved.attached.offset == 302)
+        async with there.client(offset=1000) as other:
+            assert not other.attached.recovered, "there are not so many"
+
+
 async def test_typing_reaches_other_nodes(tmp_path: Path) -> None:
     async with (
         node(tmp_path) as here,
