@@ -197,7 +197,7 @@ class UserActor(Reactor[UserMessage]):
     def _attach(self, request: Attach, reply: Reply[Attached]) -> None:
         user, parts, outbox = self.user, self._parts, self.outbox
         admission = Admission(user, parts, outbox, self.ref, self._asks, self._admitted)
-        self._catch_up.until(request.offset or 0, partial(admission.attach, request, reply))
+        self._catch_up.attach(request, reply, admission.attach)
 
     def _admitted(
         self, request: Attach, before: int | None, commands: Iterable[OutboxCommand]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import attrs
 import outcome
@@ -22,7 +22,7 @@ from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.asks import Asks
 from greenroom.delivery.user.connections import Connections
-from greenroom.delivery.user.messages import ShowTyping, ThreadErased, UserMessage
+from greenroom.delivery.user.messages import Attach, Attached, ShowTyping, ThreadErased, UserMessage
 from greenroom.delivery.user.nodes.messages import FromNodes, Noticed, OthersAppended, RunsTakenOver
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.parts import UserParts
@@ -30,6 +30,9 @@ from greenroom.delivery.user.runs.user_runs import UserRuns
 
 MOST_TRIES = 20
 """How often a batch may be refused for what others append; then its emitters get an error."""
+
+
+AttachNow: TypeAlias = Callable[[Attach, Reply[Attached]], None]
 
 
 @attrs.frozen
@@ -101,7 +104,7 @@ class CatchingUp:
         """There is news, and a batch is in flight or a page of the news is being read."""
         self._refused: Reply[Record] | None = None  # the first token of the batch refused last
         self._tries = 0
-        self._waiting: list[tuple[int, Callable[[], None]]] = []
+        self._waiting: list[tuple[Attach, Reply[Attached], AttachNow]] = []
 
     NEWS: ClassVar[Sequence[type[FromNodes]]] = (OthersAppended, RunsTakenOver, Noticed)
 
@@ -142,14 +145,17 @@ class CatchingUp:
             self.reading, self.wanted = True, False
             self._parts.ask_journal(self._actor, self._question(), self._found)
 
-    def until(self, offset: int, then: Callable[[], None]) -> None:
-        """Call `then` once the log as this node knows it has this offset, or all that the journal
-        has: another node may have been there before."""
-        if offset <= self._outbox.last or self._parts.journal.nodes is None:
-            then()
+    def attach(self, request: Attach, reply: Reply[Attached], now: AttachNow) -> None:
+        """Attach once the log as this node knows it has the client's offset, or all that the
+        journal has: another node may have been there before."""
+        if self._has(request) or self._parts.journal.nodes is None:
+            now(request, reply)
         else:
-            self._waiting.append((offset, then))
+            self._waiting.append((request, reply, now))
             self.look()
+
+    def _has(self, request: Attach) -> bool:
+        return (request.offset or 0) <= self._outbox.last
 
     def refused(self, error: OutOfSequence) -> None:
         """The batch in flight does not continue the log: read what does, then try it again."""
@@ -176,6 +182,9 @@ class CatchingUp:
     def _found(self, news: ReplyOutcome[News]) -> None:
         if isinstance(news, outcome.Error):
             self._fail(news.error)
+            for _, reply, _ in self._waiting:
+                reply.fail(news.error)
+            self._waiting.clear()
             self._release()
         elif self._took(news.value):
             self._parts.ask_journal(self._actor, self._question(), self._found)
@@ -220,17 +229,17 @@ class CatchingUp:
     def _release(self) -> None:
         self.reading = False
         self._outbox.go_on()
-        self._call_waiting()
+        self._attach_waiting()
         if self.wanted:
             self.look()
 
-    def _call_waiting(self) -> None:
+    def _attach_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for offset, then in waiting:
-            if self.wanted and offset > self._outbox.last:
-                self._waiting.append((offset, then))
+        for request, reply, now in waiting:
+            if self.wanted and not self._has(request):
+                self._waiting.append((request, reply, now))
             else:
-                then()
+                now(request, reply)
 
     def _is_late(self, draft: Draft) -> bool:
         if draft.kind in ASK_ENDS:  # any node may end a question

@@ -1,0 +1,31 @@
+"""A node whose lease is brief: `LEASE` seconds. `AGENT`: the module of its agent."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from functools import partial
+
+import trio
+
+import greenroom
+from greenroom.delivery.journal.postgres import journal
+from greenroom.logs import configure_logs
+from greenroom.serving import run_server
+
+
+def main() -> None:
+    lease = float(os.environ["LEASE"])
+    brief = partial(journal.open_postgres_journal, lease_seconds=lease)
+    journal.open_postgres_journal = brief  # type: ignore[assignment]
+    agent = importlib.import_module(os.environ["AGENT"]).agent
+    settings = greenroom.Settings.load(
+        port=int(sys.argv[1]), journal=sys.argv[2], secret=os.environ["SECRET"]
+    )
+    configure_logs(settings)
+    trio.run(partial(run_server, settings, agent, announce=partial(print, flush=True)))
+
+
+if __name__ == "__main__":
+    main()
