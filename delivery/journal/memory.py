@@ -14,7 +14,7 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
-from greenroom.delivery.errors import AlreadySaid, JournalClosed
+from greenroom.delivery.errors import AlreadySaid, DeliveryError, JournalClosed
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.async_reads import AsyncReads
@@ -182,7 +182,7 @@ class MemoryJournal(AsyncReads):
         try:
             return question.answer(self._store)
         except BaseException as error:
-            if not must_go_on(error):
+            if not must_go_on(error) and not isinstance(error, DeliveryError):
                 self._observer.lookup_failed("journal")
             raise
         finally:

@@ -18,7 +18,7 @@ from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
-from greenroom.delivery.errors import JournalClosed
+from greenroom.delivery.errors import DeliveryError, JournalClosed
 from greenroom.delivery.journal.fair_queue import FairQueue
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -120,7 +120,8 @@ class Readers:
             self.unanswered -= 1
             return
         if isinstance(result, outcome.Error):
-            self.observer.lookup_failed("journal")
+            if not isinstance(result.error, DeliveryError):  # which says what there is not
+                self.observer.lookup_failed("journal")
             asked.reply.fail(result.error)
         else:
             asked.reply.succeed(result.value)

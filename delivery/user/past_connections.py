@@ -16,13 +16,15 @@ EACH: Final = 8
 @attrs.frozen
 class PastConnection:
     """A connection that ended; one without an id was refused. `code`: the close code; `at`: when,
-    in seconds since the Unix epoch; `session`: None unless it was ready once."""
+    in seconds since the Unix epoch; `session`: None unless it was ready once; `given_up`: its
+    breaker had opened, and its last trial was not answered."""
 
     at: float
     code: int
     by_server: bool
     connection: ConnectionId | None = None
     session: SessionId | None = None
+    given_up: bool = False
 
 
 class PastConnections:

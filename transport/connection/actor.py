@@ -137,6 +137,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self._opened = trio.current_time()
         self._close_code: CloseCode | None = None
         self._cut_for: CloseCode | None = None
+        self._given_up = False
 
     @property
     def phase(self) -> Phase:
@@ -189,6 +190,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             elif type(message) is TimerFired:
                 self._take_timer(message)
             elif type(message) is Unacknowledged:
+                self._given_up = True
                 self._feed(GaveUp(talks=self._heard_at > message.since))
             elif type(message) is Answered:
                 self._take_answer(message.event)
@@ -359,6 +361,6 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         by_server = ours is not None or code in BY_WEBSOCKET
         self._user.observer.connection_closed(code, by_server=by_server)
         at, session = self._settings.wall_clock(), self.runner.data.session
-        past = PastConnection(at, code, by_server, self._id, session)
+        past = PastConnection(at, code, by_server, self._id, session, self._given_up)
         self._user.past.note(self._user.user, past)
         logger.debug("closed by the %s: %d", "server" if by_server else "client", code)

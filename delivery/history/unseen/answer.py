@@ -23,6 +23,7 @@ CAUSES: Final[tuple[LookForCause, ...]] = (
     in_journal.erased,
     on_server.journal_trouble,
     in_journal.silent_agent,
+    in_journal.agent_at_work,
     in_journal.seen,
     in_journal.not_looked_at,
     in_journal.given_up,
@@ -36,6 +37,7 @@ CAUSES: Final[tuple[LookForCause, ...]] = (
     on_server.bad_token,
     on_server.taken_over,
     on_server.thrown_out,
+    on_server.given_up,
     on_server.cut_off,
     on_server.closed,
     in_journal.not_received,
@@ -98,6 +100,7 @@ def finding_of(known: EventEvidence) -> UnseenFinding:
 
 def _lines(known: EventEvidence) -> Iterator[str]:
     event = known.event
+    yield known.chosen
     yield f"{event.id}, {of_kind(event)}, event {event.offset} of {known.user}"
     yield f"accepted {moment(event.at / 1000)}, in {event.run}"
     for sight in known.moment.sights:

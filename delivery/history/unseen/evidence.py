@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 import attrs
@@ -72,13 +72,15 @@ class LiveUser:
 
 @attrs.frozen
 class EventEvidence:
-    """`last`: the last event of the event's run; `is_open`: the run goes on. `is_erased`: only the
-    event's place is left. `was_received`: by some session, perhaps one that is forgotten. `now` in
-    ms since the Unix epoch. `live` is None where no server was asked."""
+    """`chosen`: which event is explained; `last`: the last event of its run; `is_open`: the run
+    goes on. `is_erased`: only the event's place is left. `was_received`: by some session, perhaps
+    one that is forgotten. `now` in ms since the Unix epoch. `live` is None where no server was
+    asked."""
 
     subject: Subject
     user: UserId
     moment: Moment
+    chosen: str
     last: Event
     is_open: bool
     is_erased: bool
@@ -98,7 +100,8 @@ class EventEvidence:
 
 @attrs.frozen
 class ReadEventEvidence(Question[EventEvidence]):
-    """What a journal knows: of an event, or of the newest that is for the user of a run or of all.
+    """What a journal knows of an event. Asked about a run or a user, it is the first event for the
+    user, of the run or of the user's newest one, that no session received, otherwise the newest.
 
     Raises `UnknownEvent` for an event or a run that it does not have, and `UnknownUser`.
     """
@@ -107,12 +110,13 @@ class ReadEventEvidence(Question[EventEvidence]):
     now: int
 
     def answer(self, reads: Reads) -> EventEvidence:
-        record = self._record(reads)
+        record, chosen = self._record(reads)
         last = _last_of_run(record, reads)
         return EventEvidence(
             self.subject,
             record.user,
             _moment(record, reads),
+            chosen,
             Event.decode(last.body),
             any(each.run == record.run for each in reads.open_runs(record.user)),
             record.thread == ERASED_THREAD,
@@ -120,35 +124,53 @@ class ReadEventEvidence(Question[EventEvidence]):
             self.now,
         )
 
-    def _record(self, reads: Reads) -> Record:
+    def _record(self, reads: Reads) -> tuple[Record, str]:
+        """The event, and the words for which one it is."""
         subject = self.subject
         if isinstance(subject, EventId):
             if (record := reads.find(subject)) is None:
                 raise UnknownEvent(
                     f"there is no event {subject}", advice="it may have been trimmed or erased"
                 )
-            return record
+            return record, "the event that was asked about"
         if isinstance(subject, RunId):
             if (record := reads.runs.first(subject)) is None:
                 raise UnknownEvent(
                     f"there is no event of {subject}",
                     advice="it may have been trimmed or erased: ask about its user",
                 )
-            return _newest(_page(reads, record.user), subject) or record
-        if newest := _newest(_page(reads, subject), None):
-            return newest
-        raise UnknownUser(f"nothing is kept of {subject}", advice="check the user's id")
+            return _choice(reads, _of_run(_page(reads, record.user), subject) or [record])
+        if page := _page(reads, subject):
+            return _choice(reads, _of_run(page, page[-1].parent or page[-1].run))
+        return _place_of_erased(reads, subject), "the last event of the user"
 
 
 def _page(reads: Reads, user: UserId) -> list[Record]:
     return list(reads.history(user, None, None, LOOKED_THROUGH, PAGE_BYTES).records)
 
 
-def _newest(records: list[Record], run: RunId | None) -> Record | None:
-    """The newest event for the user; if there is none, the newest that the user said."""
-    mine = [each for each in records if run is None or run in (each.run, each.parent)]
-    for_user = [each for each in mine if each.kind is not Kind.USER_SAID]
-    return next(iter((for_user or mine)[::-1]), None)
+def _of_run(records: Sequence[Record], run: RunId) -> list[Record]:
+    """Those of a run and its sub-runs that are for the user; if there are none, what the user
+    said."""
+    mine = [each for each in records if run in (each.run, each.parent)]
+    return [each for each in mine if each.kind is not Kind.USER_SAID] or mine
+
+
+def _choice(reads: Reads, records: Sequence[Record]) -> tuple[Record, str]:
+    first, newest = records[0], records[-1]
+    received = reads.received_through(first.user, first.offset - 1)
+    for record in records:
+        if record.offset > received:
+            return record, f"the first event of {record.run} that no tab received"
+    return newest, f"the newest event of {newest.run}"
+
+
+def _place_of_erased(reads: Reads, user: UserId) -> Record:
+    """What is left of the last event of a user whose threads were all erased."""
+    last = reads.bounds(user).last
+    for record in reads.read(user, last - 1, 1, PAGE_BYTES):
+        return record
+    raise UnknownUser(f"nothing is kept of {user}", advice="check the user's id")
 
 
 def _last_of_run(record: Record, reads: Reads) -> Record:

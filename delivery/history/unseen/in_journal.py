@@ -27,9 +27,7 @@ def erased(known: EventEvidence) -> UnseenFinding | None:
 def silent_agent(known: EventEvidence) -> UnseenFinding | None:
     """The question is about a run or a user, and there is nothing more to see yet."""
     silent = (known.now - known.last.at) / 1000
-    if known.is_of_event or not known.is_open or silent < SILENT_SECONDS:
-        return None
-    if not (known.was_received or known.event.kind is Kind.USER_SAID):
+    if silent < SILENT_SECONDS or not _waits_for_agent(known):
         return None
     return UnseenFinding(
         UnseenCause.SILENT_AGENT,
@@ -38,6 +36,23 @@ def silent_agent(known: EventEvidence) -> UnseenFinding | None:
         "See what it does with `greenroom tree`, or end it: "
         f"`greenroom runs cancel {known.event.run}`.",
     )
+
+
+def agent_at_work(known: EventEvidence) -> UnseenFinding | None:
+    if not _waits_for_agent(known):
+        return None
+    return UnseenFinding(
+        UnseenCause.AGENT_AT_WORK,
+        f"There is nothing more to see yet: the run goes on, and its agent emitted "
+        f"{of_kind(known.last)} {(known.now - known.last.at) / 1000:.0f} s ago.",
+        f"Ask again when it has been silent for {SILENT_SECONDS} s.",
+    )
+
+
+def _waits_for_agent(known: EventEvidence) -> bool:
+    """The question is about a run or a user, whose tabs have all that was emitted."""
+    has_all = known.was_received or known.event.kind is Kind.USER_SAID
+    return has_all and known.is_open and not known.is_of_event
 
 
 def seen(known: EventEvidence) -> UnseenFinding | None:

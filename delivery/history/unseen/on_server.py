@@ -27,6 +27,7 @@ SILENT: Final = {
 }
 """What a client did that the server closed with a code of its own."""
 
+DEAF: Final = "The tab is frozen or its script hangs: reload it."
 WHEN_BACK: Final = "It is sent when a tab comes back."
 
 
@@ -63,7 +64,7 @@ def breaker_open(known: EventEvidence) -> UnseenFinding | None:
         UnseenCause.BREAKER_OPEN,
         f"The breaker of its connection is {late.circuit.value}: {late.failures} times in a row "
         f"nothing was acknowledged that was sent to session {late.session}.",
-        "The tab is open and does not answer: reload it.",
+        DEAF,
     )
 
 
@@ -87,7 +88,7 @@ def deaf_tab(known: EventEvidence) -> UnseenFinding | None:
         UnseenCause.DEAF_TAB,
         f"It was sent to session {late.session}, whose connection is open, and the tab has not "
         f"acknowledged it: its last acknowledgement is of event {late.received}.",
-        "The tab is frozen or its script hangs: reload it. It is sent again meanwhile.",
+        f"{DEAF} It is sent again meanwhile.",
     )
 
 
@@ -168,6 +169,19 @@ def closed(known: EventEvidence) -> UnseenFinding | None:
         f"No tab of the user is connected: the last connection was closed by {who} at "
         f"{moment(past.at)}, code {past.code}.",
         WHEN_BACK,
+    )
+
+
+def given_up(known: EventEvidence) -> UnseenFinding | None:
+    past = _parting(known)
+    if past is None or not past.given_up:
+        return None
+    return UnseenFinding(
+        UnseenCause.BREAKER_OPEN,
+        f"No tab of the user is connected: the last one acknowledged nothing of what was sent to "
+        f"session {past.session}, its breaker opened, and since the last trial was not answered "
+        f"either, the connection was closed at {moment(past.at)} (code {past.code}).",
+        f"{DEAF} {WHEN_BACK}",
     )
 
 

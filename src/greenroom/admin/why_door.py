@@ -44,7 +44,7 @@ class LookedAt:
     wall_clock: Callable[[], float]
 
     async def why(self, subject: str) -> WhyUnseen:
-        """Why the user did not see it: an event, the newest event of a run, or of a user. Raises
+        """Why the user did not see it: an event, or what a run or a user lacks. Raises
         `BadId`, `UnknownEvent`, `UnknownUser`, and a `JournalError`."""
         question = ReadEventEvidence(subject_of(subject), round(self.wall_clock() * 1000))
         known = await self.journal.ask(question, whose=subject).wait()

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenroom.actors.errors import MailboxFull
-from greenroom.delivery.errors import JournalClosed
+from greenroom.delivery.errors import JournalClosed, UnknownUser
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import POLICIES
+from greenroom.delivery.history.unseen.evidence import ReadEventEvidence
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.readers import MOST_QUESTIONS
 from greenroom.delivery.journal.reads import Question, Reads
@@ -158,6 +159,19 @@ async def test_a_question_that_fails_is_its_askers_to_know(
                 await journal.ask(Stray(ZeroDivisionError)).wait()
         assert await journal.ask(Last(ALICE)).wait() == 0
         assert (observer.failed, observer.answered) == (5, 6)
+
+
+async def test_an_answer_that_there_is_no_such_thing_is_no_failure(
+    open_journal: OpenJournal, tmp_path: Path
+) -> None:
+    class NoFailures(Observer):
+        def lookup_failed(self, wanted: object) -> None:
+            raise AssertionError(wanted)
+
+    async with open_journal(tmp_path) as journal:
+        journal.report_to(NoFailures())
+        with pytest.raises(UnknownUser):
+            await journal.ask(ReadEventEvidence(ALICE, 0)).wait()
 
 
 async def test_a_closed_journal_answers_a_question_with_an_error(

@@ -56,6 +56,7 @@ def test_what_a_tab_has_was_received_and_what_it_showed_was_seen(server: Server)
     with Client(server.port, token_for("alice")) as tab:
         tab.hello()
         event = report(server)
+        assert why(server).event != event, "it began before"
         offset = tab.events()[-1]["offset"]
         tab.send("ack", offset=offset)
         tab.fence()
@@ -86,6 +87,8 @@ def test_a_tab_that_never_answers_has_its_breaker_open() -> None:
     ):
         tab.hello()
         report(server)
+        wait_for(server, UnseenCause.BREAKER_OPEN)
+        assert tab.closed_with() == 4101
         wait_for(server, UnseenCause.BREAKER_OPEN)
 
 
@@ -154,6 +157,7 @@ def test_an_erased_thread_leaves_the_place_of_its_event(server: Server) -> None:
     event = report(server)
     erase_threads(server)
     assert cause(server, event) is UnseenCause.ERASED
+    assert cause(server) is UnseenCause.ERASED
 
 
 async def test_a_link_that_is_slow_is_not_taken_for_a_deaf_tab() -> None:

@@ -41,6 +41,7 @@ def evidence(
         subject=about.id,
         user=about.user,
         moment=moment,
+        chosen="the event that was asked about",
         last=Event.decode(about.body),
         is_open=False,
         is_erased=False,
@@ -142,6 +143,9 @@ def test_an_agent_that_emits_nothing_is_silent_after_half_a_minute() -> None:
     found = finding_of(quiet)
     assert found.cause is UnseenCause.SILENT_AGENT
     assert "30 s, since tool_executing get_costs" in found.sentence
+    early = finding_of(attrs.evolve(quiet, now=TOOL.at + 3_000))
+    assert early.cause is UnseenCause.AGENT_AT_WORK
+    assert "tool_executing get_costs 3 s ago" in early.sentence
     for not_yet in ({"now": TOOL.at + 29_999}, {"is_open": False}, {"was_received": False}):
         assert finding_of(attrs.evolve(quiet, **not_yet)).cause is not UnseenCause.SILENT_AGENT
 
@@ -184,6 +188,14 @@ def test_a_tab_that_was_cut_off_as_silent_is_said_to_be_so() -> None:
     assert "reload it" in found.advice
     left = finding_of(evidence(live=LiveUser(past=(attrs.evolve(cut_off, by_server=False),))))
     assert left.cause is UnseenCause.CLOSED
+
+
+def test_a_tab_that_was_given_up_is_said_to_have_had_its_breaker_open() -> None:
+    for code in (4101, 4103):
+        past = PastConnection(0.0, code, True, CONNECTION, SESSION, given_up=True)
+        found = finding_of(evidence(live=LiveUser(past=(past,))))
+        assert found.cause is UnseenCause.BREAKER_OPEN
+        assert f"code {code}" in found.sentence
 
 
 def test_crashes_long_ago_and_a_single_one_are_no_loop() -> None:
