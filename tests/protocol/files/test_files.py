@@ -6,7 +6,9 @@ from base64 import b64encode
 from hashlib import sha256
 
 import pytest
+import trio
 
+import greenroom
 from greenroom.testing import DiskFault
 from tests.protocol.client import Client
 from tests.protocol.server import TAKES, serving, token_for
@@ -67,6 +69,29 @@ def test_an_agent_reads_what_was_posted(server, token):
         client.post({"type": "say", "id": "s1", "body": "read files", "files": [named()]})
         events = [each.data for each in client.events(until="agent_completed")]
     assert told(events) == [["f1.txt", "text/plain", sha256(DATA).hexdigest()]]
+
+
+def test_the_python_client_sends_what_a_path_held_at_first_and_is_told_what_is_too_large(
+    server, token, tmp_path
+):
+    path, large = tmp_path / "f1.txt", tmp_path / "large"
+    path.write_bytes(DATA)
+    with large.open("wb") as sparse:
+        sparse.truncate(2**40)  # more than memory has
+
+    async def main():
+        url = f"ws://127.0.0.1:{server.port}"
+        async with greenroom.connect(url, token=token) as client:
+            with pytest.raises(greenroom.RequestFailed, match="at most 200,000"):
+                await client.upload("large", large)
+            file = await client.upload("f1.txt", path)
+            await client.say("read files", files=[file])
+            events = client.events()
+            while (event := await anext(events)).kind != "final_report":
+                pass
+        return event.data["report"]
+
+    assert trio.run(main) == [["f1.txt", "text/plain", sha256(DATA).hexdigest()]]
 
 
 def test_an_upload_goes_on_after_a_reconnect_where_it_stopped(connect):
