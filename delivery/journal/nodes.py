@@ -32,7 +32,8 @@ class Follower(Protocol):
 
 @attrs.frozen
 class ClaimedRun:
-    """An open run that came out of the queue, and is this node's. `stopped`: by the user."""
+    """An open run that came out of the queue, or a sub-run of one, and is this node's. `stopped`:
+    by the user."""
 
     user: UserId
     run: RunId

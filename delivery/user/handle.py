@@ -138,8 +138,8 @@ class UserHandle:
         return reply
 
     def cancel_all(self) -> list[Reply[None]]:
-        """Cancel all live runs of this user; their replies, as those of `cancel`."""
-        replies = [self.cancel(run) for run in list(self.live_runs)]
+        """Cancel all runs of this user, here and elsewhere; their replies, as those of `cancel`."""
+        replies = [self.cancel(run) for run in {*self.live_runs, *self.elsewhere}]
         return [each for each in replies if each is not None]
 
     def forget(self, waiting: WaitingRun) -> None:

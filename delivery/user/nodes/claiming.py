@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Final, Never, Protocol
@@ -11,7 +12,7 @@ import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.nodes import ClaimedRun, Claims, Nodes
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.nodes.following import LOOK_SECONDS, OFTEN_SECONDS
@@ -98,24 +99,27 @@ class Claiming:
         self._woken.set()
 
     async def _look(self) -> None:
-        taken = await self.source.take()
+        to_give: dict[UserId, list[RunId]] = defaultdict(list)
+        for each in await self.source.take():
+            if not self._is_live(each):
+                to_give[each.user].append(each.run)
         async with trio.open_nursery() as nursery:
-            for each in taken:
-                nursery.start_soon(self._see_to, each)
+            for user, runs in to_give.items():
+                nursery.start_soon(self._give, user, runs)
 
-    async def _see_to(self, claimed: ClaimedRun) -> None:
+    def _is_live(self, claimed: ClaimedRun) -> bool:
+        """Whether it runs or waits here; one that was stopped meanwhile is cancelled."""
         handle = self.users.find(claimed.user)
         live = None if handle is None else handle.live_runs.get(claimed.run)
-        if handle is None or live is None:
-            await self._give(claimed)
-        elif claimed.stopped:
+        if handle is not None and live is not None and claimed.stopped:
             handle.stopped.add(claimed.run)
             live.cancel()
+        return live is not None
 
-    async def _give(self, claimed: ClaimedRun) -> None:
+    async def _give(self, user: UserId, runs: Sequence[RunId]) -> None:
         try:
             with trio.move_on_after(SERVE_SECONDS):
-                async with self.users.lease(claimed.user) as handle:
-                    handle.actor.tell_owed(RunsTakenOver([claimed.run]))
+                async with self.users.lease(user) as handle:
+                    handle.actor.tell_owed(RunsTakenOver(runs))
         except GreenroomError as error:
-            logger.warning("user %r: a run was not taken up: %s", str(claimed.user), error)
+            logger.warning("user %r: runs were not taken up: %s", str(user), error)

@@ -15,8 +15,11 @@ R = TypeVar("R")
 _CLAIM: Final = "SELECT claim(%s, %s, %s, %s)"
 _WITHDRAW: Final = "SELECT withdraw(%s, %s, %s)"
 _MINE: Final = """
-    SELECT "user", run, stopped FROM open_run JOIN going_on USING ("user", run)
-    WHERE node = %s AND queued IS NOT NULL ORDER BY number
+    SELECT "user", run, coalesce(stopped, 0) FROM open_run LEFT JOIN going_on USING ("user", run)
+    WHERE node = %s AND (queued IS NOT NULL OR parent IS NOT NULL AND EXISTS (
+        SELECT 1 FROM open_run AS whole WHERE whole."user" = open_run."user"
+            AND whole.request = open_run.request AND whole.queued IS NOT NULL))
+    ORDER BY number
 """
 
 

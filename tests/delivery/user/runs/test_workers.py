@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,19 +11,22 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
+from psycopg.conninfo import conninfo_to_dict
 
+from greenroom.admin.disconnecting import Disconnects
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.going_on import NotAgain
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import JSON
-from greenroom.delivery.journal.postgres.journal import open_postgres_journal
+from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
 from greenroom.delivery.run.attempts.attempt import RunAttempt, WhenLost
 from greenroom.delivery.run.run import Run
+from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import UserSays
 from greenroom.delivery.user.runs.run_queue import TooManyRuns
 from tests.delivery.backstage import ALICE, BOB, IDS, Backstage, open_backstage
-from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of
+from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
 
 pytestmark = NEEDS_POSTGRES
 
@@ -34,6 +38,7 @@ class Cook:
     """An agent that says what it was asked. One that is `slow` ends when it is told to."""
 
     slow: bool = False
+    helped: bool = False
     begun: list[JSON] = attrs.field(factory=list)
     ready: trio.Event = attrs.field(factory=trio.Event)
 
@@ -41,6 +46,10 @@ class Cook:
         self, user: UserHandle, context: UserContext, said: JSON, attempt: RunAttempt
     ) -> None:
         async with Run(context, agent="cook", user=user, ids=IDS, attempt=attempt).live() as run:
+            if self.helped:
+                async with run.sub_run(agent="helper") as helper, helper.tool("stir"):
+                    self.begun.append(said)
+                    await self.ready.wait()
             self.begun.append(said)
             if self.slow:
                 await self.ready.wait()
@@ -78,6 +87,17 @@ async def worker(
 async def say(stage: Backstage, words: str, user: UserId = ALICE) -> RunId:
     async with stage.users.lease(user) as handle:
         return (await handle.actor.ask(UserSays(words, None, None, words))).run
+
+
+async def lose_lease(stage: Backstage, directory: Path) -> None:
+    """As if the node had stood still for longer than its lease."""
+    assert isinstance(stage.journal, PostgresJournal)
+    thread = stage.journal._thread
+    thread.look = lambda: None
+    await thread.call(lambda: None)  # it does not renew the lease just now
+    over = "UPDATE greenroom.node SET expires = '-infinity' WHERE number ="
+    database = str(conninfo_to_dict(database_of(directory))["dbname"])
+    postgres_server().command(f"{over} {stage.journal._lease.number}", database)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -185,6 +205,40 @@ async def test_a_run_waits_for_its_turn_as_long_as_there_is_a_worker(tmp_path: P
         await trio.sleep(1.5)
         cook.ready.set()
         assert "agent_failed" not in await until_ended(here, 2)
+
+
+async def test_a_user_who_is_disconnected_with_all_runs_has_none_in_the_queue(
+    tmp_path: Path,
+) -> None:
+    async with web(tmp_path) as here, here.users.lease(ALICE):
+        await say(here, "soup")
+        desk = Disconnects(here.users, Bans(time.time), here.journal)
+        await desk.disconnect(ALICE, cancel_runs=True)
+        assert await until_ended(here) == ["user_said", "agent_completed"]
+
+
+@pytest.mark.requirement("R56")
+@pytest.mark.parametrize("attempts", [1, 2])
+async def test_a_run_of_a_worker_that_is_gone_ends_or_goes_on_at_another_one_after_its_sub_run(
+    attempts: int, tmp_path: Path
+) -> None:
+    frozen, cook = Cook(slow=True, helped=True), Cook()
+    async with web(tmp_path) as here, worker(tmp_path, frozen, attempts=attempts, most=1) as gone:
+        run = await say(here, "soup")
+        await until(lambda: bool(frozen.begun))
+        async with worker(tmp_path, cook, attempts=attempts) as other:
+            await say(other, "salad")  # its actor knows the user and follows the runs
+            await until_ended(here)
+            gone.users.begin_drain()  # otherwise it may take the run again
+            await lose_lease(gone, tmp_path)
+            await until_ended(here, 3)
+            records = [each for each in await here.records() if run in (each.run, each.parent)]
+        kinds = [str(each.kind) for each in records]
+        ends = ["tool_completed", *["agent_failed"] * (2 if attempts == 1 else 1)]
+        again = ["agent_started", "final_report", "agent_completed"] if attempts > 1 else []
+        begun = ["user_said", "agent_started", "agent_started", "tool_executing"]
+        assert kinds == [*begun, *ends, *again]
+        assert records[-1].run == run
 
 
 @pytest.mark.requirement("R56")
