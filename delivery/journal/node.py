@@ -12,13 +12,15 @@ from greenroom.delivery.events.nodes.notice import Notice
 @attrs.frozen
 class Node:
     """A server. `name` says where it is; `started`, and `left`, the seconds until its lease is over
-    unless it is renewed, by the journal's clock: negative once it is over."""
+    unless it is renewed, by the journal's clock: negative once it is over. `agents`: those whose
+    runs it takes from the queue, for a worker."""
 
     number: int
     name: str
     version: str
     started: int
     left: float
+    agents: Sequence[str] = ()
 
 
 @attrs.frozen

@@ -15,6 +15,7 @@ from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.settings import Settings
 from greenroom.settings.database_url import DatabaseUrl
+from greenroom.settings.role import NodeRole
 from greenroom.settings.sources import BadSettings
 
 JOURNAL_LOOK_SECONDS = 0.1
@@ -29,6 +30,7 @@ async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterat
 
     Raises the errors of `open_sqlite_journal` and `open_postgres_journal`, and `BadSettings`.
     """
+    _check_role(settings, given)
     if given is not None:
         yield given
     elif settings.in_memory:
@@ -36,6 +38,17 @@ async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterat
     else:
         async with AsyncExitStack() as stack:
             yield await _open_in_turn(settings, stack)
+
+
+def _check_role(settings: Settings, given: Journal | None) -> None:
+    is_url = isinstance(settings.journal, DatabaseUrl)
+    is_shared = is_url if given is None else given.nodes is not None
+    if settings.role != NodeRole.ALL and not is_shared:
+        place = settings.journal
+        raise BadSettings(
+            [f"{settings.role!r} needs a journal in Postgres, which servers share, not {place}"],
+            advice="name it with --journal postgresql://user@host/database",
+        )
 
 
 async def begin(journal: Journal, wall_clock: Callable[[], float]) -> None:

@@ -26,7 +26,8 @@ _USERS: Final = """
 """
 _NODES: Final = """
     SELECT number, name, version, CAST(extract(epoch FROM started) * 1000 AS BIGINT),
-        CAST(extract(epoch FROM expires - clock_timestamp()) AS DOUBLE PRECISION)
+        CAST(extract(epoch FROM expires - clock_timestamp()) AS DOUBLE PRECISION),
+        coalesce(agents, '{}')
     FROM node WHERE expires > '-infinity' ORDER BY number
 """
 _NOTICE: Final = "INSERT INTO notice (node, about, what, of) VALUES (?, ?, ?, ?)"
@@ -97,7 +98,9 @@ def read_nodes_at(url: str) -> list[Node]:
 
 def read_nodes(database: PostgresDatabase) -> list[Node]:
     """The nodes, oldest first."""
-    rows = cast("list[tuple[int, str, str, int, float]]", database.execute(_NODES).fetchall())
+    rows = cast(
+        "list[tuple[int, str, str, int, float, list[str]]]", database.execute(_NODES).fetchall()
+    )
     return [Node(*row) for row in rows]
 
 

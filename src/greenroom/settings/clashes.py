@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from greenroom.delivery.run.timeouts import Timeouts, TimeoutsClash
-from greenroom.settings.database_url import DatabaseUrl
-from greenroom.settings.role import NodeRole
 
 
 def timeouts_of(given: Mapping[str, object]) -> Timeouts:
@@ -24,7 +22,6 @@ def clashes(
     """A sentence for each pair of `given` settings that do not fit."""
     yield from _redelivery_clash({**defaults, **given}, sources)
     yield from _token_clash(given, sources)
-    yield from _role_clash({**defaults, **given}, sources)
     try:
         timeouts_of(given)
     except TimeoutsClash as error:
@@ -42,13 +39,6 @@ def _redelivery_clash(chosen: Mapping[str, object], sources: Mapping[str, str]) 
     if float(str(first)) > float(str(longest)):
         lower, upper = (sources.get(name, name) for name in names)
         yield f"{lower}: {first} s exceeds the {longest} s of {upper}"
-
-
-def _role_clash(chosen: Mapping[str, object], sources: Mapping[str, str]) -> Iterator[str]:
-    role, journal = chosen["role"], chosen["journal"]
-    if role != NodeRole.ALL and not isinstance(DatabaseUrl.of(journal) or journal, DatabaseUrl):
-        named = sources.get("role", "role")
-        yield f"{named}: {role!r} needs a journal in Postgres, which servers share, not {journal}"
 
 
 def _token_clash(given: Mapping[str, object], sources: Mapping[str, str]) -> Iterator[str]:

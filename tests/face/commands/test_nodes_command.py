@@ -19,11 +19,14 @@ def nodes(url: str, *words: str, cwd: Path) -> Result:
 @NEEDS_POSTGRES
 async def test_the_nodes_of_a_journal_are_listed_with_their_leases(tmp_path: Path) -> None:
     url = database_of(tmp_path)
-    async with open_postgres_journal(url), open_postgres_journal(url):
+    async with open_postgres_journal(url), open_postgres_journal(url) as worker:
+        await worker.nodes.claims.claim(["analyst"], 1, 1)
         shown = await trio.to_thread.run_sync(lambda: nodes(url, cwd=tmp_path).out)
         listed = await trio.to_thread.run_sync(lambda: nodes(url, "--json", cwd=tmp_path).out)
     assert shown.count(" left") == 2
+    assert shown.rstrip().endswith("analyst")
     found = json.loads(listed)
+    assert [each["agents"] for each in found["nodes"]] == [[], ["analyst"]]
     assert found["schema"] == "greenroom.nodes/1"
     assert [0 < each["left"] <= 10 for each in found["nodes"]] == [True, True]
     assert (await trio.to_thread.run_sync(lambda: nodes(url, cwd=tmp_path).out)) == (

@@ -61,10 +61,12 @@ def test_a_worker_answers_the_users_of_a_web_server_and_drains(tmp_path: Path) -
         assert worker.wait(timeout=60) == 0
 
 
-@pytest.mark.parametrize("words", ["worker app.py:agent", "serve app.py:agent --role web"])
-def test_without_a_journal_in_postgres_there_are_no_workers(words: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["worker"], ["serve", "--role", "web", "--secret", SECRET]])
+def test_without_a_journal_in_postgres_there_are_no_workers(
+    words: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "app.py").write_text(AGENT)
-    refused = greenroom(*words.split(), cwd=tmp_path)
+    refused = greenroom(*words, "app.py:agent", cwd=tmp_path)
     assert refused.code == 2
     assert "needs a journal in Postgres, which servers share, not greenroom.db" in refused.err
     assert not (tmp_path / "greenroom.db").exists()

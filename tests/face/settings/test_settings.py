@@ -81,10 +81,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("name", [field.name for field in attrs.fields(Settings)])
 def test_every_setting_can_be_said_in_the_environment(name: str) -> None:
-    given = {f"GREENROOM_{name.upper()}": TEXTS.get(name, "70000")}
-    if name == "role":
-        given["GREENROOM_JOURNAL"] = "postgresql://db.example.com/greenroom"
-    settings = Settings.load(environ=given)
+    settings = Settings.load(environ={f"GREENROOM_{name.upper()}": TEXTS.get(name, "70000")})
     assert getattr(settings, name) != getattr(Settings(), name)
 
 

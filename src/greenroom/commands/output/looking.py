@@ -104,12 +104,13 @@ def crashes_table(lines: Iterable[CrashLine]) -> Table:
 def nodes_table(nodes: Iterable[Node]) -> Table:
     """Oldest first."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("node", "where", "version", "started", "lease"):
+    for name in ("node", "where", "version", "started", "lease", "works for"):
         table.add_column(name, overflow="fold")
     for node in nodes:
         lease = Text("over", "red") if node.left < 0 else Text(f"{duration(node.left)} left")
         started = moment(node.started / 1000)
-        table.add_row(str(node.number), one_line(node.name), node.version, started, lease)
+        where, agents = one_line(node.name), one_line(", ".join(node.agents))
+        table.add_row(str(node.number), where, node.version, started, lease, agents)
     return table
 
 
