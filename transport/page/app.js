@@ -267,6 +267,11 @@ var Attachments = class {
 		}
 		if (problems.length) complain(problems.join(" "));
 	}
+	/** The server forgets them, too: no message has them. */
+	discard() {
+		for (const { file } of this.sent) this.#forget(file);
+		this.clear();
+	}
 	clear() {
 		for (const { stop } of this.#attached) stop.abort();
 		this.#set([]);
@@ -535,6 +540,10 @@ var Composer = class {
 		this.#question.focus({ preventScroll: true });
 	}
 	clear() {
+		this.#files.discard();
+		this.#empty();
+	}
+	#empty() {
 		this.#question.value = "";
 		this.#reading = null;
 		this.#sendsOnceUp = false;
@@ -555,7 +564,7 @@ var Composer = class {
 		if (!text && !this.#table && this.#files.isEmpty) return this.focus();
 		try {
 			this.#on.onSend(text, this.#table, this.#files.sent);
-			this.clear();
+			this.#empty();
 		} catch (error) {
 			if (!(error instanceof RangeError)) throw error;
 			this.complain(`${error.message} Shorten the question or send a smaller table.`);

@@ -68,6 +68,12 @@ export class Attachments {
     if (problems.length) complain(problems.join(" "));
   }
 
+  /** The server forgets them, too: no message has them. */
+  discard(): void {
+    for (const { file } of this.sent) this.#forget(file);
+    this.clear();
+  }
+
   clear(): void {
     for (const { stop } of this.#attached) stop.abort();
     this.#set([]);

@@ -120,6 +120,11 @@ export class Composer {
   focus(): void { this.#question.focus({ preventScroll: true }); }
 
   clear(): void {
+    this.#files.discard();
+    this.#empty();
+  }
+
+  #empty(): void {
     this.#question.value = "";
     this.#reading = null;
     this.#sendsOnceUp = false;
@@ -142,7 +147,7 @@ export class Composer {
     if (!text && !this.#table && this.#files.isEmpty) return this.focus();
     try {
       this.#on.onSend(text, this.#table, this.#files.sent);
-      this.clear();
+      this.#empty();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       this.complain(`${error.message} Shorten the question or send a smaller table.`);

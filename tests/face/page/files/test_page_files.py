@@ -138,6 +138,10 @@ def test_a_reload_amid_an_upload_says_so_and_the_server_forgets_what_came(
     wait_until(page, lambda: uploads_of("eve", reading) == [2])
     page.click("[aria-label='Remove whole.txt']")
     wait_until(page, lambda: uploads_of("eve", reading) == [])
+    choose(page, {"other.txt": ("text/plain", b"hello")})
+    page.wait_for_selector(SENT)
+    page.dispatch_event("#new-thread", "click")  # it shows once there is a conversation
+    wait_until(page, lambda: uploads_of("eve", reading) == [])
     page.reload()
     wait_live(page)
     assert not page.is_visible("[data-testid=problem]")
