@@ -14,7 +14,7 @@ _NAMES: Final = """
 """
 _COLUMNS: Final = "SELECT name, pk FROM pragma_table_info(?) ORDER BY cid"
 
-NOT_ENTRIES: Final = frozenset({"meta", "unsettled", "log_end", "node"})
+NOT_ENTRIES: Final = frozenset({"meta", "unsettled", "log_end", "node", "notice"})
 """Tables of the journal itself, and those that follow from others."""
 OF_NODES: Final = frozenset({"node", "queued"})
 """Columns that mean something to one database's nodes only."""

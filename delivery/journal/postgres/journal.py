@@ -32,10 +32,12 @@ from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.lease import LEASE_SECONDS, Lease
 from greenroom.delivery.journal.postgres.nodes import PostgresNodes
 from greenroom.delivery.journal.postgres.opening import (
+    check_whole,
     connect,
     connect_to_write,
     epoch_of,
     named,
+    opening,
     prepare,
 )
 from greenroom.delivery.journal.postgres.queue.claims import PostgresClaims
@@ -147,7 +149,9 @@ def _open(url: str, new_epoch: Callable[[], str], lease: Lease) -> list[Session]
             first = PostgresDatabase(connect_to_write(url))
             sessions.append(Session(url, "", first, connect_to_write))
             sessions[0].epoch = prepare(first.connection, new_epoch())
-            lease.take(first.connection)
+            with opening(first.connection):
+                check_whole(first.connection)
+                lease.take(first.connection)
             lease.take_over(first.connection, always=True)
             for _ in range(READERS):
                 sessions.append(Session(url, sessions[0].epoch, PostgresDatabase(connect(url))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -9,6 +11,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from greenroom.delivery.errors import JournalBusy, JournalFailed, JournalTooNew
 from greenroom.delivery.journal.postgres.tables import MIGRATIONS
+
+MOVING: Final = "moving"
+"""The name of an entry in `meta` that is there while a journal is moved here from a file."""
 
 SCHEMA: Final = "greenroom"
 OLDEST: Final = 140_000
@@ -78,8 +83,7 @@ def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
     Raises `psycopg.Error`, `JournalFailed`, `JournalBusy` and `JournalTooNew`.
     """
     _check_age(connection.info.server_version)
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
+    with opening(connection):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         version = _version(connection)
         _check_not_newer(version)
@@ -90,6 +94,23 @@ def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
             _set(connection, "version", str(number))
         _set_new(connection, "epoch", new_epoch)
     return epoch_of(connection)
+
+
+@contextmanager
+def opening(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction in which no other process opens the journal. Raises `psycopg.Error`."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
+        yield
+
+
+def check_whole(connection: psycopg.Connection[Any]) -> None:
+    """Raises `JournalBusy` while a journal is being moved here."""
+    if connection.execute("SELECT 1 FROM meta WHERE name = %s", (MOVING,)).fetchone():
+        raise JournalBusy(
+            "a journal is being moved here, and not all of it has come",
+            advice="stop the server that has its file open, and repeat `greenroom journal move`",
+        )
 
 
 def check_version(connection: psycopg.Connection[Any], where: str) -> None:

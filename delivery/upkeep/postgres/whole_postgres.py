@@ -10,12 +10,12 @@ from typing import Final, cast
 import attrs
 import psycopg
 
-from greenroom.delivery.errors import JournalBusy
 from greenroom.delivery.events.ids import RunId
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase, StreamingDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.opening import (
     check_version,
+    check_whole,
     connect,
     epoch_of,
     named,
@@ -31,6 +31,7 @@ from greenroom.delivery.upkeep.journal_export import SHOWN, Imported, export_ent
 from greenroom.delivery.upkeep.journal_intake import Refusals, insert_all
 from greenroom.delivery.upkeep.journal_lines import BadExport, TableRow
 from greenroom.delivery.upkeep.journal_upkeep import TellProgress
+from greenroom.delivery.upkeep.postgres.moves import take_epoch
 from greenroom.delivery.upkeep.sql_tables import count_rows
 
 _ONE_STATE: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -82,8 +83,9 @@ class WholePostgres:
             prepare(connection, header.epoch)
             database = PostgresDatabase(connection)
             with database:
+                check_whole(connection)
                 if not count_rows(database):
-                    _take_epoch(database, header.epoch, where)
+                    take_epoch(connection, header.epoch, where)
                 rows = _import(database, lines, progress)
         return Imported(rows, None)
 
@@ -105,16 +107,6 @@ def _one_state(url: str) -> Iterator[StreamingDatabase]:
         check_version(connection, named(url))
         connection.execute(_ONE_STATE)
         yield StreamingDatabase(connection)
-
-
-def _take_epoch(database: PostgresDatabase, epoch: str, where: str) -> None:
-    """Raises `JournalBusy` if a server has the journal open: it would not know the new epoch."""
-    if database.execute("SELECT 1 FROM node WHERE expires > clock_timestamp() LIMIT 1").get:
-        raise JournalBusy(
-            f"a server has the journal open in {where}",
-            advice="stop it first: an empty journal takes the epoch of the export",
-        )
-    database.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (epoch,))
 
 
 def _settle_mapped(database: PostgresDatabase) -> None:

@@ -33,13 +33,14 @@ Lines = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 
 journal = App(
     name="journal",
-    help="Back up, check, migrate, compact, export or import a journal.",
+    help="Back up, check, migrate, compact, export, import or move a journal.",
     help_format="plaintext",
 )
 
 
 WHOLE_OR_NOT = "the journal is changed as a whole or not at all: run the command again"
 USER_BY_USER = "old events of some users may be forgotten, of others not yet: run the command again"
+COPIED_SO_FAR = "what was copied stays: run the command again"
 NOTHING_WRITTEN = "no file was written"
 
 
@@ -217,6 +218,45 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
         _tell_backups(journal_file(settings), done.backup)
 
 
+@journal.command(name="move")
+def move_to(to: str, /, *, journal: Path | None = None, config: Path | None = None) -> None:
+    """Move a journal's file to Postgres: copy what is new, as often as you like.
+
+    A server may be writing the file meanwhile. Once it is stopped, the same command copies the
+    rest, compares the two, and ends the move. Until then no server can start on the copy.
+
+    Parameters
+    ----------
+    to
+        The URL of the journal in Postgres, which must be empty, or begun by this command.
+    journal
+        The journal's file (greenroom.db).
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    path, target = existing_journal(Settings.load(config, journal=journal)), _database(to)
+    with _needing_psycopg(target):
+        from greenroom.delivery.upkeep.postgres.moving import move
+    with _interruptible(COPIED_SO_FAR), progress_bar() as progress:
+        done = move(path, target.url, progress)
+    if done is None:
+        return print(f"{path} was moved to {target} before: nothing was changed")
+    print(f"{counted(done.rows, 'row')} copied to {target}")
+    if done.open_in:
+        return print(f"{done.open_in}: stop it, and repeat this command to end the move")
+    return print(f"{counted(done.compared, 'row')} compared: start servers with --journal {target}")
+
+
+def _database(to: str) -> DatabaseUrl:
+    """Raises `BadSettings`."""
+    if (found := DatabaseUrl.of(to)) is None:
+        raise BadSettings(
+            ["a journal moves to a database, not to a file"],
+            advice="write it as postgresql://user@host:5432/database",
+        )
+    return found
+
+
 def _existing(settings: Settings) -> WholeJournal:
     """Raises `BadSettings` where there is none."""
     if not isinstance(settings.journal, DatabaseUrl):
@@ -227,11 +267,17 @@ def _existing(settings: Settings) -> WholeJournal:
 def _whole(journal: Path | DatabaseUrl) -> WholeJournal:
     if isinstance(journal, Path):
         return WholeFile(journal)
-    try:
+    with _needing_psycopg(journal):
         from greenroom.delivery.upkeep.postgres.whole_postgres import WholePostgres
+    return WholePostgres(journal.url)
+
+
+@contextmanager
+def _needing_psycopg(journal: DatabaseUrl) -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
         raise without_psycopg(journal) from error
-    return WholePostgres(journal.url)
 
 
 @contextmanager

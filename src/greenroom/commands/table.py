@@ -95,7 +95,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
     "Maintain and develop": {
         "journal": Subcommand(
             "greenroom.commands.journal:journal",
-            "Back up, check, migrate, compact, export or import a journal.",
+            "Back up, check, migrate, compact, export, import or move a journal.",
         ),
         "users": Subcommand(
             "greenroom.commands.users.group:users",

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import apsw
 import pytest
 
 from greenroom.delivery.errors import JournalBusy, JournalFailed
@@ -14,6 +15,7 @@ from greenroom.delivery.upkeep.journal_export import export_journal, import_jour
 from greenroom.delivery.upkeep.journal_intake import NotMixed
 from greenroom.delivery.upkeep.journal_lines import BadExport
 from greenroom.delivery.upkeep.journal_upkeep import no_progress
+from greenroom.delivery.upkeep.sql_tables import tables
 from tests.delivery.journal.journal_conformance import ALICE
 from tests.delivery.journal.journal_story import EPOCH, TURN, native, rows, turn, write_story
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of
@@ -72,6 +74,21 @@ def test_a_file_moves_to_postgres_and_back_row_by_row(
     assert exported_from(there) == lines
     import_journal(tmp_path / "back.db", exported_from(there))
     assert rows(tmp_path / "back.db") == rows(file)
+
+
+def test_a_file_and_postgres_keep_entries_in_the_same_tables(
+    file: Path, url: str, there: WholePostgres
+) -> None:
+    """What only one of them has is no entry: the other could not import it."""
+    from greenroom.delivery.journal.postgres.connection import PostgresDatabase
+    from greenroom.delivery.journal.postgres.opening import connect
+
+    there.import_from(exported(file), no_progress)
+    with closing(connect(url)) as connection, closing(apsw.Connection(str(file))) as database:
+        in_postgres, in_file = tables(PostgresDatabase(connection)), tables(database)
+    assert {each.name: {*each.columns} for each in in_postgres} == {
+        each.name: {*each.columns} for each in in_file
+    }
 
 
 async def test_a_server_goes_on_with_what_was_imported(

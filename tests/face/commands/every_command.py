@@ -72,7 +72,7 @@ class Case:
     lasts: bool = False
     elsewhere: bool = False
     """It needs the journal of the server that it asks: see `test_runs_command`; or one in Postgres:
-    see `test_nodes_command` and `test_worker_command`."""
+    see `test_nodes_command`, `test_worker_command` and `test_journal_move`."""
 
 
 THREAD = "thread_01h455vb4pex5vsknk084sn02q"
@@ -223,6 +223,7 @@ CASES = {
     ),
     "journal export": Case("journal export -", Needs.JOURNAL, nothing="0 rows exported"),
     "journal import": Case("journal import export.jsonl --journal new.db"),
+    "journal move": Case("journal move", elsewhere=True),
     "ids explain": Case("ids explain {run}", json=True),
     "machine": Case("machine world.py:gate"),
     "replay": Case(
