@@ -57,7 +57,7 @@ def _sentence(owner: str, run: RunId, letters: Sequence[DeadLetter], level: int,
     first = letters[0]
     attempts = max(len(letter.attempts) for letter in letters)
     ended = "expired" if first.outcome == "expired" else "are dead letters"
-    why = f"sent again {attempts} times, not received" if attempts else "no client received them"
+    why = f"sent {attempts} times, not received" if attempts else "no client received them"
     since = f" ({more} more since the last line)" if more else ""
     return (
         f"{owner}: {len(letters)} events of {run} {ended}: {why}; "

@@ -62,6 +62,7 @@ class Gauges:
             **self._of_half_open(),
             "restarts": _alone(self.restarts()),
             "draining": _alone(self.draining()),
+            "journal_unwritable": _alone(bool(self.journal.trouble)),
         }
 
     def _all(self, census: Census, behind: _Behind) -> Values:

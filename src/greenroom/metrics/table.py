@@ -194,6 +194,10 @@ METRICS = (
         ("why",),
         one("too_late", "crowded_out"),
     ),
+    gauge(
+        "journal_unwritable",
+        "1 while the journal cannot be written: `/readyz` says why, and emits raise.",
+    ),
     gauge("half_open", "Sockets that wait for their upgrade."),
     gauge("half_open_limit", "The most sockets that may wait for their upgrade."),
     gauge(

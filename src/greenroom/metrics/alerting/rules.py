@@ -169,6 +169,11 @@ JOURNAL_AND_AGENTS: Final = (
     ),
     AlertRule("GreenroomJournalFailing", "critical", Appears(Series("journal_appends_failed"), 5)),
     AlertRule(
+        "GreenroomJournalUnwritable",
+        "critical",
+        Compared(Now(Series("journal_unwritable")), "==", 1),
+    ),
+    AlertRule(
         "GreenroomJournalSlow",
         "warning",
         Above(Quantile(0.99, Series("journal_append_seconds"), 5), 0.25),
@@ -191,6 +196,7 @@ JOURNAL_AND_AGENTS: Final = (
         10 * MINUTE,
     ),
     AlertRule("GreenroomRestartStorm", "critical", Above(_rise(5, "restarts"), 10)),
+    AlertRule("GreenroomCrashLoop", "warning", Above(_rise(10, "restarts"), 1)),
     AlertRule(
         "GreenroomSupervisorGaveUp",
         "critical",

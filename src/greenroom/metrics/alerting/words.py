@@ -88,6 +88,11 @@ ALERT_WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "The journal of {{ $labels.instance }} refuses commits.",
         "Free disk space, check the file's permissions; emits raise until it works again.",
     ),
+    "GreenroomJournalUnwritable": (
+        "The journal of {{ $labels.instance }} cannot be written: the server is not ready.",
+        "`/readyz` says why. Nothing is accepted until it is mended: free disk space, "
+        "check the file's permissions, or the database.",
+    ),
     "GreenroomJournalSlow": (
         "One commit in a hundred on {{ $labels.instance }} takes more than 250 ms.",
         "See what else writes to that disk. Every event waits for its commit.",
@@ -110,6 +115,12 @@ ALERT_WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "{{ $value | humanize }} restarts in five minutes on {{ $labels.instance }}.",
         "`greenroom crashes`: what do they have in common? A supervisor gives up after too "
         "many in a short time.",
+    ),
+    "GreenroomCrashLoop": (
+        "What serves users on {{ $labels.instance }} crashed and was restarted "
+        "{{ $value | humanize }} times in ten minutes.",
+        "`greenroom crashes` shows what crashed and why; `greenroom why USER` says "
+        "whether a user misses events for it.",
     ),
     "GreenroomSupervisorGaveUp": (
         "A supervisor on {{ $labels.instance }} used up its restarts.",
