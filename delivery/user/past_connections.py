@@ -17,7 +17,7 @@ EACH: Final = 8
 class PastConnection:
     """A connection that ended; one without an id was refused. `code`: the close code; `at`: when,
     in seconds since the Unix epoch; `session`: None unless it was ready once; `given_up`: its
-    breaker had opened, and its last trial was not answered."""
+    breaker had opened, and its last trial was not answered; `meaning`: of the code, in words."""
 
     at: float
     code: int
@@ -25,6 +25,12 @@ class PastConnection:
     connection: ConnectionId | None = None
     session: SessionId | None = None
     given_up: bool = False
+    meaning: str = ""
+
+    @property
+    def closing(self) -> str:
+        """The close code, with its meaning if that is known."""
+        return f"{self.code} ({self.meaning})" if self.meaning else str(self.code)
 
 
 class PastConnections:

@@ -67,7 +67,7 @@ from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.rate_limit import FrameRates
 from greenroom.transport.connection.token_watch import TokenWatch
 from greenroom.transport.protocol import wire
-from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode
+from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode, words_of
 from greenroom.transport.protocol.frame_codec import FrameDecoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 from greenroom.transport.protocol.wire import IsolationViolation
@@ -361,6 +361,8 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         by_server = ours is not None or code in BY_WEBSOCKET
         self._user.observer.connection_closed(code, by_server=by_server)
         at, session = self._settings.wall_clock(), self.runner.data.session
-        past = PastConnection(at, code, by_server, self._id, session, self._given_up)
+        past = PastConnection(
+            at, code, by_server, self._id, session, self._given_up, words_of(code)
+        )
         self._user.past.note(self._user.user, past)
         logger.debug("closed by the %s: %d", "server" if by_server else "client", code)

@@ -52,7 +52,7 @@ from greenroom.transport.http.request_head import (
     check_method,
 )
 from greenroom.transport.http.responses import Response, StreamedResponse, text
-from greenroom.transport.protocol.close_codes import CloseCode
+from greenroom.transport.protocol.close_codes import CloseCode, words_of
 from greenroom.transport.wrong_id import wrong_id_behind
 
 LIVE = "/live"
@@ -251,7 +251,10 @@ class FrontDoor:
             if (wrong := wrong_id_behind(error)) is not None:
                 self._observer.id_mismatch(wrong.expected, wrong.given)
             if isinstance(error, ExpiredToken) and error.user is not None:
-                refused = PastConnection(self._clock(), CloseCode.BAD_TOKEN, by_server=True)
+                code = CloseCode.BAD_TOKEN
+                refused = PastConnection(
+                    self._clock(), code, by_server=True, meaning=words_of(code)
+                )
                 self._past.note(error.user, refused)
             raise BadRequest(
                 f"Not admitted: {error.message}.",

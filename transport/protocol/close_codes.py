@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 import attrs
 
@@ -120,3 +121,19 @@ def reconnects(code: int) -> bool:
     if code in MEANINGS:
         return MEANINGS[CloseCode(code)].reconnect
     return not 4500 <= code <= 4999
+
+
+_BY_THE_PEER: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        1000: "closed normally",
+        1005: "closed without a code",
+        1006: "broken off without a closing handshake",
+    }
+)
+
+
+def words_of(code: int) -> str:
+    """What a close code means, listed here or not; empty for an unknown one."""
+    if code in MEANINGS:
+        return MEANINGS[CloseCode(code)].name
+    return _BY_THE_PEER.get(code, "")

@@ -13,7 +13,7 @@ from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.history.times import moment
 from greenroom.delivery.history.unseen import in_journal, on_server
 from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding
-from greenroom.delivery.history.unseen.evidence import EventEvidence, LiveUser, of_kind
+from greenroom.delivery.history.unseen.evidence import EventEvidence, LiveUser
 
 SCHEMA: Final = "greenroom.why/1"
 
@@ -48,11 +48,12 @@ CAUSES: Final[tuple[LookForCause, ...]] = (
 @attrs.frozen
 class WhyUnseen:
     """The answer: `cause` and `sentence`, what to do next (`advice`, perhaps empty), and what is
-    known, line by line. `at`: when the event was accepted, in ms since the Unix epoch."""
+    known, line by line. `at`: when the event was accepted, in ms since the Unix epoch; `run`: None
+    for an event that was erased."""
 
     user: UserId
     event: EventId
-    run: RunId
+    run: RunId | None
     kind: str
     at: int
     stage: str
@@ -68,8 +69,8 @@ class WhyUnseen:
         return cls(
             user=known.user,
             event=event.id,
-            run=event.run,
-            kind=of_kind(event),
+            run=None if known.is_erased else event.run,
+            kind=known.kind,
             at=event.at,
             stage=str(known.moment.stage),
             cause=found.cause,
@@ -100,9 +101,10 @@ def finding_of(known: EventEvidence) -> UnseenFinding:
 
 def _lines(known: EventEvidence) -> Iterator[str]:
     event = known.event
-    yield known.chosen
-    yield f"{event.id}, {of_kind(event)}, event {event.offset} of {known.user}"
-    yield f"accepted {moment(event.at / 1000)}, in {event.run}"
+    yield f"explained: {known.chosen}"
+    yield f"{event.id}, {known.kind}, event {event.offset} of {known.user}"
+    where = "" if known.is_erased else f", in {event.run}"
+    yield f"accepted {moment(event.at / 1000)}{where}"
     for sight in known.moment.sights:
         yield f"session {sight.standing.session}: {sight.standing.stage}"
     for attempt in known.moment.attempts:
@@ -121,6 +123,6 @@ def _of_server(live: LiveUser) -> Iterator[str]:
         )
     for past in live.past:
         what = past.connection or "refused"
-        yield f"{moment(past.at)} {what}: closed with {past.code}"
+        yield f"{moment(past.at)} {what}: closed with {past.closing}"
     for crash in live.crashes:
         yield f"{moment(crash.at)} crash {crash.id} of {crash.path}: {crash.summary}"

@@ -39,3 +39,8 @@ class UnseenFinding:
     cause: UnseenCause
     sentence: str
     advice: str = ""
+
+
+def sentence_case(text: str) -> str:
+    """The text as it begins a sentence."""
+    return text[:1].upper() + text[1:]

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Mapping
 
 import attrs
 
-from greenroom.delivery.errors import UnknownEvent, UnknownUser
-from greenroom.delivery.events.ids import (
-    BadId,
-    EventId,
-    RunId,
-    UserId,
-    named,
-    type_of,
-)
-from greenroom.delivery.events.kinds import Event, Kind
+from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.events.kinds import Event
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.events.threads import ERASED_THREAD
 from greenroom.delivery.history.timeline import EventReports, Moment, timeline
-from greenroom.delivery.journal.paging import PAGE_BYTES
+from greenroom.delivery.history.unseen.choice import (
+    LOOKED_THROUGH,
+    Subject,
+    chosen_record,
+    newest_of,
+)
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.feed import ConnectionStanding
 from greenroom.delivery.user.past_connections import PastConnection
-
-LOOKED_THROUGH: Final = 100
-"""The newest events of a user, and reports on one event, that are looked through."""
-
-Subject: TypeAlias = EventId | RunId | UserId
-
-
-def subject_of(text: str) -> Subject:
-    """What an operator asks about: an event (a reference is its id), a run or a user. Raises
-    `BadId` for other ids, for what is no id, and for those of what was erased."""
-    kind = type_of(text)
-    if kind is EventId or kind is RunId:
-        return named(kind.parse(text))
-    if kind is not None:
-        raise BadId("event, run or user", kind.kind, text)
-    return UserId.parse(text)
 
 
 @attrs.frozen
@@ -93,6 +73,15 @@ class EventEvidence:
         return self.moment.event
 
     @property
+    def it(self) -> str:
+        """The event, as sentences name it."""
+        return f"event {self.event.offset} ({self.kind})"
+
+    @property
+    def kind(self) -> str:
+        return "erased" if self.is_erased else of_kind(self.event)
+
+    @property
     def is_of_event(self) -> bool:
         """Whether it was asked about one event."""
         return isinstance(self.subject, EventId)
@@ -100,17 +89,18 @@ class EventEvidence:
 
 @attrs.frozen
 class ReadEventEvidence(Question[EventEvidence]):
-    """What a journal knows of an event. Asked about a run or a user, it is the first event for the
-    user, of the run or of the user's newest one, that no session received, otherwise the newest.
+    """What a journal knows of an event. Asked about a run, or a user or thread and so the newest
+    run there, it is the first event for the user that no session received, otherwise the newest.
 
-    Raises `UnknownEvent` for an event or a run that it does not have, and `UnknownUser`.
+    Raises `UnknownEvent` for an event or a run that it does not have, `UnknownThread`, and
+    `UnknownUser`.
     """
 
     subject: Subject
     now: int
 
     def answer(self, reads: Reads) -> EventEvidence:
-        record, chosen = self._record(reads)
+        record, chosen = chosen_record(reads, self.subject)
         last = _last_of_run(record, reads)
         return EventEvidence(
             self.subject,
@@ -124,57 +114,9 @@ class ReadEventEvidence(Question[EventEvidence]):
             self.now,
         )
 
-    def _record(self, reads: Reads) -> tuple[Record, str]:
-        """The event, and the words for which one it is."""
-        subject = self.subject
-        if isinstance(subject, EventId):
-            if (record := reads.find(subject)) is None:
-                raise UnknownEvent(
-                    f"there is no event {subject}", advice="it may have been trimmed or erased"
-                )
-            return record, "the event that was asked about"
-        if isinstance(subject, RunId):
-            if (record := reads.runs.first(subject)) is None:
-                raise UnknownEvent(
-                    f"there is no event of {subject}",
-                    advice="it may have been trimmed or erased: ask about its user",
-                )
-            return _choice(reads, _of_run(_page(reads, record.user), subject) or [record])
-        if page := _page(reads, subject):
-            return _choice(reads, _of_run(page, page[-1].parent or page[-1].run))
-        return _place_of_erased(reads, subject), "the last event of the user"
-
-
-def _page(reads: Reads, user: UserId) -> list[Record]:
-    return list(reads.history(user, None, None, LOOKED_THROUGH, PAGE_BYTES).records)
-
-
-def _of_run(records: Sequence[Record], run: RunId) -> list[Record]:
-    """Those of a run and its sub-runs that are for the user; if there are none, what the user
-    said."""
-    mine = [each for each in records if run in (each.run, each.parent)]
-    return [each for each in mine if each.kind is not Kind.USER_SAID] or mine
-
-
-def _choice(reads: Reads, records: Sequence[Record]) -> tuple[Record, str]:
-    first, newest = records[0], records[-1]
-    received = reads.received_through(first.user, first.offset - 1)
-    for record in records:
-        if record.offset > received:
-            return record, f"the first event of {record.run} that no tab received"
-    return newest, f"the newest event of {newest.run}"
-
-
-def _place_of_erased(reads: Reads, user: UserId) -> Record:
-    """What is left of the last event of a user whose threads were all erased."""
-    last = reads.bounds(user).last
-    for record in reads.read(user, last - 1, 1, PAGE_BYTES):
-        return record
-    raise UnknownUser(f"nothing is kept of {user}", advice="check the user's id")
-
 
 def _last_of_run(record: Record, reads: Reads) -> Record:
-    of_run = [each for each in _page(reads, record.user) if each.run == record.run]
+    of_run = [each for each in newest_of(reads, record.user) if each.run == record.run]
     return (of_run or [record])[-1]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.history.times import moment
-from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding
+from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding, sentence_case
 from greenroom.delivery.history.unseen.evidence import EventEvidence, of_kind
 
 SILENT_SECONDS: Final = 30
@@ -17,9 +18,11 @@ SILENT_SECONDS: Final = 30
 def erased(known: EventEvidence) -> UnseenFinding | None:
     if not known.is_erased:
         return None
+    of_user = isinstance(known.subject, UserId)
+    what = f"All that was kept of {known.user}" if of_user else f"Event {known.event.offset}"
     return UnseenFinding(
         UnseenCause.ERASED,
-        "The event was erased, with its thread: only its place is left.",
+        f"{what} was erased with its thread: only the place of event {known.event.offset} is left.",
         "Nothing brings it back. A backup from before may have it.",
     )
 
@@ -44,7 +47,7 @@ def agent_at_work(known: EventEvidence) -> UnseenFinding | None:
     return UnseenFinding(
         UnseenCause.AGENT_AT_WORK,
         f"There is nothing more to see yet: the run goes on, and its agent emitted "
-        f"{of_kind(known.last)} {(known.now - known.last.at) / 1000:.0f} s ago.",
+        f"{of_kind(known.last)} {max(0, known.now - known.last.at) / 1000:.0f} s ago.",
         f"Ask again when it has been silent for {SILENT_SECONDS} s.",
     )
 
@@ -61,7 +64,8 @@ def seen(known: EventEvidence) -> UnseenFinding | None:
     if known.moment.stage < ReceiptStage.DISPLAYED or not times:
         return None
     return UnseenFinding(
-        UnseenCause.SEEN, f"It was seen: a tab displayed it at {moment(times[0] / 1000)}."
+        UnseenCause.SEEN,
+        f"{sentence_case(known.it)} was seen: a tab displayed it at {moment(times[0] / 1000)}.",
     )
 
 
@@ -70,8 +74,9 @@ def not_looked_at(known: EventEvidence) -> UnseenFinding | None:
         return None
     return UnseenFinding(
         UnseenCause.NOT_LOOKED_AT,
-        "A tab of the user has it and has not reported that it was displayed: it is not in view, "
-        "the tab is in the background, or its client reports no `displayed`.",
+        f"A tab of the user has {known.it} and has not reported that it was displayed: it is "
+        "not in view, the tab is in the background, or its client reports no `displayed`.",
+        "Ask the user to bring the tab to the front and to scroll to it.",
     )
 
 
@@ -83,7 +88,7 @@ def given_up(known: EventEvidence) -> UnseenFinding | None:
     how = f"after it was sent {tries} times and not acknowledged" if tries else "never sent"
     return UnseenFinding(
         UnseenCause.GIVEN_UP,
-        f"Its delivery was given up at {moment(letter.at / 1000)}, {how}.",
+        f"The delivery of {known.it} was given up at {moment(letter.at / 1000)}, {how}.",
         f"Emit it again: `greenroom dead-letters requeue {known.event.id}`.",
     )
 
@@ -94,7 +99,7 @@ def not_received(known: EventEvidence) -> UnseenFinding | None:
     sessions = ", ".join(sight.standing.session for sight in known.moment.sights)
     return UnseenFinding(
         UnseenCause.NOT_RECEIVED,
-        f"It was sent to {sessions} and not acknowledged.",
+        f"{sentence_case(known.it)} was sent to {sessions}{_tries(known)} and not acknowledged.",
         _ask_the_server(known),
     )
 
@@ -102,9 +107,14 @@ def not_received(known: EventEvidence) -> UnseenFinding | None:
 def not_connected(known: EventEvidence) -> UnseenFinding:
     return UnseenFinding(
         UnseenCause.NOT_CONNECTED,
-        "It was sent to no tab: none of the user was connected since.",
+        f"{sentence_case(known.it)} was sent to no tab: none of the user was connected since.",
         _ask_the_server(known) or "It is sent when a tab comes.",
     )
+
+
+def _tries(known: EventEvidence) -> str:
+    tries = max((each.number for each in known.moment.attempts), default=1)
+    return f" {tries} times" if tries > 1 else ""
 
 
 def _ask_the_server(known: EventEvidence) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from greenroom.delivery.history.times import moment
-from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding
-from greenroom.delivery.history.unseen.evidence import EventEvidence
+from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding, sentence_case
+from greenroom.delivery.history.unseen.evidence import EventEvidence, UserCrash
 from greenroom.delivery.outbox.feed import ConnectionStanding
 from greenroom.delivery.outbox.redelivery import Circuit
 from greenroom.delivery.user.past_connections import PastConnection
@@ -36,7 +36,7 @@ def journal_trouble(known: EventEvidence) -> UnseenFinding | None:
         return None
     return UnseenFinding(
         UnseenCause.JOURNAL_TROUBLE,
-        f"The server accepts no events now, {known.live.trouble}: newer ones than this were "
+        f"The server accepts no events now, {known.live.trouble}: events after {known.it} were "
         "refused where they were emitted.",
         "Mend that first; `/readyz` says when it is over.",
     )
@@ -50,10 +50,25 @@ def crash_loop(known: EventEvidence) -> UnseenFinding | None:
     newest = crashes[-1]
     return UnseenFinding(
         UnseenCause.CRASH_LOOP,
-        f"What serves this user crashes again and again, {len(crashes)} times lately, the last at "
+        f"{_whose(newest)} crashes again and again, {len(crashes)} times lately, the last at "
         f"{moment(newest.at)}: {newest.summary}",
-        f"See the crash: `greenroom crash {newest.id}`.",
+        f"See the crash: `greenroom crash {newest.id}`. {_who_mends(newest)}",
     )
+
+
+def _is_of_agent(crash: UserCrash) -> bool:
+    return "/runs/" in crash.path
+
+
+def _whose(crash: UserCrash) -> str:
+    of_agent = f"The code of the agent that serves this user ({crash.path})"
+    return of_agent if _is_of_agent(crash) else f"An actor that serves this user ({crash.path})"
+
+
+def _who_mends(crash: UserCrash) -> str:
+    if _is_of_agent(crash):
+        return "Its developers mend it."
+    return "If it is none of yours, it is a bug of greenroom: report it with the crash."
 
 
 def breaker_open(known: EventEvidence) -> UnseenFinding | None:
@@ -62,8 +77,9 @@ def breaker_open(known: EventEvidence) -> UnseenFinding | None:
         return None
     return UnseenFinding(
         UnseenCause.BREAKER_OPEN,
-        f"The breaker of its connection is {late.circuit.value}: {late.failures} times in a row "
-        f"nothing was acknowledged that was sent to session {late.session}.",
+        f"The breaker of connection {late.connection} is {late.circuit.value.replace('_', ' ')}: "
+        f"the tab is deaf. {sentence_case(known.it)} was sent to session {late.session}, and "
+        f"{late.failures} times in a row nothing was acknowledged.",
         DEAF,
     )
 
@@ -74,8 +90,8 @@ def slow_link(known: EventEvidence) -> UnseenFinding | None:
         return None
     return UnseenFinding(
         UnseenCause.SLOW_LINK,
-        f"The link to session {late.session} is slow: bytes still leave, and it has received "
-        f"events through {late.received} of {late.sent}.",
+        f"The link to session {late.session} is slow: {known.it} is on its way, bytes still leave, "
+        f"and the session has received events through {late.received} of {late.sent}.",
         "It will come: the server waits as long as bytes move.",
     )
 
@@ -86,8 +102,9 @@ def deaf_tab(known: EventEvidence) -> UnseenFinding | None:
         return None
     return UnseenFinding(
         UnseenCause.DEAF_TAB,
-        f"It was sent to session {late.session}, whose connection is open, and the tab has not "
-        f"acknowledged it: its last acknowledgement is of event {late.received}.",
+        f"{sentence_case(known.it)} was sent to session {late.session}, whose connection is open, "
+        f"and the tab has not acknowledged it: its last acknowledgement is of event "
+        f"{late.received}.",
         f"{DEAF} It is sent again meanwhile.",
     )
 
@@ -98,7 +115,8 @@ def on_its_way(known: EventEvidence) -> UnseenFinding | None:
         return None
     return UnseenFinding(
         UnseenCause.ON_ITS_WAY,
-        f"It waits its turn: session {late.session} was sent events through {late.sent}.",
+        f"{sentence_case(known.it)} waits its turn: session {late.session} was sent "
+        f"events through {late.sent}.",
     )
 
 
@@ -155,7 +173,8 @@ def thrown_out(known: EventEvidence) -> UnseenFinding | None:
     if past is None or past.code != THROWN_OUT:
         return None
     return UnseenFinding(
-        UnseenCause.THROWN_OUT, f"The service disconnected the user at {moment(past.at)} (4509)."
+        UnseenCause.THROWN_OUT,
+        f"The service disconnected the user at {moment(past.at)}, code {past.closing}.",
     )
 
 
@@ -167,7 +186,7 @@ def closed(known: EventEvidence) -> UnseenFinding | None:
     return UnseenFinding(
         UnseenCause.CLOSED,
         f"No tab of the user is connected: the last connection was closed by {who} at "
-        f"{moment(past.at)}, code {past.code}.",
+        f"{moment(past.at)}, code {past.closing}.",
         WHEN_BACK,
     )
 
@@ -180,7 +199,7 @@ def given_up(known: EventEvidence) -> UnseenFinding | None:
         UnseenCause.BREAKER_OPEN,
         f"No tab of the user is connected: the last one acknowledged nothing of what was sent to "
         f"session {past.session}, its breaker opened, and since the last trial was not answered "
-        f"either, the connection was closed at {moment(past.at)} (code {past.code}).",
+        f"either, the connection was closed at {moment(past.at)} (code {past.closing}).",
         f"{DEAF} {WHEN_BACK}",
     )
 
@@ -192,7 +211,8 @@ def cut_off(known: EventEvidence) -> UnseenFinding | None:
         return None
     return UnseenFinding(
         UnseenCause.DEAF_TAB,
-        f"No tab of the user is connected: the last one was cut off at {moment(past.at)}, since "
+        f"No tab of the user is connected: the last one was cut off at {moment(past.at)} with code "
+        f"{past.closing}, since "
         f"{SILENT[past.code]}.",
         f"The tab is frozen, its script hangs, or its network is bad: reload it. {WHEN_BACK}",
     )

@@ -19,7 +19,7 @@ from greenroom.admin.why_door import WHY
 from greenroom.delivery.events.ids import EventId, RunId, ThreadId, UserId
 from greenroom.delivery.history.explanation import FailureExplanation
 from greenroom.delivery.history.unseen.answer import WhyUnseen
-from greenroom.delivery.history.unseen.evidence import Subject
+from greenroom.delivery.history.unseen.choice import Subject
 from greenroom.settings import BadSettings, Settings
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.inspection.as_json import (

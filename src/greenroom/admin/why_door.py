@@ -1,7 +1,7 @@
 """The admin endpoint that says why a user did not see something.
 
-`GET /admin/why/SUBJECT` answers with `greenroom.why/1`. The subject is the id of an event, of a run
-or of a user, in UTF-8 and percent-encoded (RFC 3986).
+`GET /admin/why/SUBJECT` answers with `greenroom.why/1`. The subject is the id of an event, of a
+run, of a thread or of a user, in UTF-8 and percent-encoded (RFC 3986).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import attrs
 
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.history.unseen.answer import WhyUnseen
+from greenroom.delivery.history.unseen.choice import subject_of
 from greenroom.delivery.history.unseen.evidence import (
     LiveUser,
     ReadEventEvidence,
     UserCrash,
-    subject_of,
 )
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.user.bans import Bans

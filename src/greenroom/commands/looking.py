@@ -29,7 +29,9 @@ from greenroom.commands.output.streams import write_line
 from greenroom.delivery.events.ids import BadId, EventId, type_of
 from greenroom.delivery.history.explanation import FailureExplanation
 from greenroom.delivery.history.unseen.answer import WhyUnseen
-from greenroom.delivery.history.unseen.evidence import ReadEventEvidence, subject_of
+from greenroom.delivery.history.unseen.choice import subject_of
+from greenroom.delivery.history.unseen.evidence import ReadEventEvidence
+from greenroom.delivery.journal.sql.reader import SqlReader
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.journal_opening import without_psycopg
 from greenroom.settings import BadSettings, Settings
@@ -216,7 +218,7 @@ def explain(
     if url is not None:
         found = usual_client(settings, url).explanation(event)
     else:
-        reader = reader_of(settings)
+        reader = _reader(settings)
         found = FailureExplanation.of(event, reader.find(event), reader.cause(event))
     if json:
         write_line(found.as_json())
@@ -242,8 +244,8 @@ def why(
     Parameters
     ----------
     subject
-        An event, by its id or the reference that its user was shown; a run or a user, whose newest
-        event is meant.
+        An event, by its id or the reference that its user was shown; or a run, a thread or a user,
+        of which the first event that no tab received is meant.
     url
         The server to ask instead of reading a journal here.
     token
@@ -261,11 +263,19 @@ def why(
         found = usual_client(settings, url).why(asked)
     else:
         question = ReadEventEvidence(asked, round(time.time() * 1000))
-        found = WhyUnseen.of(reader_of(settings).answer(question))
+        found = WhyUnseen.of(_reader(settings).answer(question))
     if json:
         write_line(found.as_json())
     else:
         print(shown_answer(found), flush=True)
+
+
+def _reader(settings: Settings) -> SqlReader:
+    try:
+        return reader_of(settings)
+    except BadSettings as error:
+        server = "add --url to ask a running server"
+        raise BadSettings(error.problems, advice=f"{server}, or {error.advice}") from error
 
 
 def _url_and_id(url: str | None, given: Sequence[str]) -> tuple[str | None, str]:

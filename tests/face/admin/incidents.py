@@ -10,7 +10,7 @@ from greenroom.admin.client import AdminClient
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.history.unseen.answer import WhyUnseen
 from greenroom.delivery.history.unseen.cause import UnseenCause
-from greenroom.delivery.history.unseen.evidence import subject_of
+from greenroom.delivery.history.unseen.choice import subject_of
 from tests.delivery.backstage import Disk
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, crash_user_actor, is_back, token_for

@@ -173,10 +173,13 @@ async def test_a_link_that_is_slow_is_not_taken_for_a_deaf_tab() -> None:
 
 
 def test_ids_that_nothing_has_and_texts_that_are_none_are_refused(server: Server) -> None:
-    for nobody in ("evt_01m8hm2m8heknawvtyvaj4vv9x", "run_01m8hm2m8heknawvtyvaj4vv9x", "zoë/é?"):
+    for kind in ("evt", "run", "thread"):
+        with pytest.raises(UnknownReference):
+            why(server, f"{kind}_01m8hm2m8heknawvtyvaj4vv9x")
+    for nobody in ("nobody", "zoë/é?"):
         with pytest.raises(UnknownReference):
             why(server, nobody)
-    status, body, _ = get(server, "/admin/why/thread_01m8hm2m8heknawvtyvaj4vv9x")
+    status, body, _ = get(server, "/admin/why/sess_01m8hm2m8heknawvtyvaj4vv9x")
     assert status == 400
-    assert "thread" in json.loads(body)["error"]
+    assert "session" in json.loads(body)["error"]
     assert get(server, "/admin/why/%ff")[0] == 400

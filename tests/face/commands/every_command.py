@@ -76,6 +76,7 @@ class Case:
 
 
 THREAD = "thread_01h455vb4pex5vsknk084sn02q"
+SESSION = "sess_01h455vb4pex5vsknk084sn02q"
 EVENT = "evt_01h455vb4pex5vsknk084sn02q"
 RUN = "run_01h455vb4pex5vsknk084sn02q"
 WRONG = f"expected an event id, got thread: '{THREAD}'"
@@ -119,7 +120,7 @@ CASES = {
         json=True,
         nothing="there is no event",
         unknown=(EVENT, f"there is no event {EVENT}"),
-        other=(THREAD, f"expected an event, run or user id, got thread: '{THREAD}'"),
+        other=(SESSION, f"expected an event, run, thread or user id, got session: '{SESSION}'"),
     ),
     "usage": Case("usage", Needs.JOURNAL, json=True, nothing="nothing happened since"),
     "dead-letters list": Case(

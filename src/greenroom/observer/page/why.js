@@ -2,6 +2,25 @@ import { address, element, link, nameOf, named, time } from "./kit.js";
 
 //#region src/views/why.ts
 const IDS = /\b(evt|run)_[0-9a-hjkmnp-tv-z]{26}\b|\bcrash ([0-9a-z]{8})\b/g;
+/** How far it got, in words that promise nothing. */
+const STAGES = {
+	accepted: "kept by the server, sent to no tab",
+	sent: "sent, and acknowledged by no tab",
+	received: "received by a tab, and not reported as displayed",
+	displayed: "displayed by a tab",
+	confirmed: "confirmed by the user"
+};
+/** Where to do here what the advice says in commands. */
+const PLACES = {
+	given_up: ["letters", "Settle it under Dead letters"],
+	journal_trouble: ["", "See the alerts on the Overview"]
+};
+/** Of the user's page, which has the runs to cancel and the ban to lift. */
+const OF_USER = new Set([
+	"silent_agent",
+	"banned",
+	"thrown_out"
+]);
 const why = {
 	title: "Why did the user not see it?",
 	async show({ root, parts, api, signal }) {
@@ -31,22 +50,27 @@ function answerOf(why) {
 	const facts = [
 		["User", link(why.user, "users", why.user)],
 		["Event", element("span", {}, nameOf(why.event), ", ", nameOf(why.kind))],
-		["Run", link(why.run, "runs", why.run)],
+		...why.run === null ? [] : [["Run", link(why.run, "runs", why.run)]],
 		["Accepted", time(why.at)],
-		["Got as far as", why.stage],
+		["Delivery", STAGES[why.stage] ?? why.stage],
 		["Cause", element("code", {}, why.cause)]
 	];
 	return [
 		element("div", { class: "card answer" }, element("p", {
 			class: "sentence",
 			testid: "sentence"
-		}, ...linked(why.sentence)), why.advice ? element("p", { testid: "advice" }, ...linked(why.advice)) : null),
+		}, ...linked(why.sentence)), why.advice ? element("p", { testid: "advice" }, ...linked(why.advice)) : null, placeFor(why)),
 		element("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
 		element("section", { class: "part" }, element("h2", {}, "What shows it"), element("ul", {
 			class: "evidence",
 			testid: "evidence"
 		}, ...why.evidence.map((line) => element("li", {}, ...linked(line)))))
 	];
+}
+function placeFor({ cause, user }) {
+	const place = PLACES[cause];
+	if (place) return element("p", {}, link(place[1], place[0]));
+	return OF_USER.has(cause) ? element("p", {}, link("Do it on the user's page", "users", user)) : null;
 }
 /** The text, with the ids that have a page of their own as links. */
 function linked(text) {

@@ -134,7 +134,8 @@ def test_there_is_one_answer_for_whatever_is_known_and_it_reads_back(known: Even
 @given(known)
 def test_what_a_tab_displayed_is_never_called_unseen(known: EventEvidence) -> None:
     seen = [sight for sight in known.moment.sights if sight.displayed_at is not None]
-    first = {UnseenCause.ERASED, UnseenCause.JOURNAL_TROUBLE, UnseenCause.SILENT_AGENT}
+    at_work = {UnseenCause.SILENT_AGENT, UnseenCause.AGENT_AT_WORK}
+    first = {UnseenCause.ERASED, UnseenCause.JOURNAL_TROUBLE, *at_work}
     assert not seen or finding_of(known).cause in {UnseenCause.SEEN, *first}
 
 

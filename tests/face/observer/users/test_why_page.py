@@ -49,13 +49,16 @@ def test_each_incident_is_named_with_its_evidence_and_where_to_look_next(observe
         erase_threads(server)
         page.goto(page.url.replace("why/alice", f"why/{event}"))
         page.wait_for_selector(f"text={why(server, event).sentence}")
+        assert page.locator("[data-testid=why] a[href*=runs]").count() == 0, "it has no run now"
 
 
 def test_an_id_of_another_kind_and_an_unknown_one_are_refused_in_words(observe: Observe) -> None:
     with serving(admin_token=ADMIN) as server:
-        page = observe(server, "why/thread_01m8hm2m8heknawvtyvaj4vv9x", None)
+        page = observe(server, "why/sess_01m8hm2m8heknawvtyvaj4vv9x", None)
         page.fill("[data-testid=token]", ADMIN)
         page.click("[data-testid=enter]")
-        page.wait_for_selector("[data-testid=problem] >> text=expected an event, run or user id")
-        page.goto(page.url.replace("thread_", "evt_"))
-        page.wait_for_selector("[data-testid=problem] >> text=it may have been trimmed or erased")
+        page.wait_for_selector(
+            "[data-testid=problem] >> text=expected an event, run, thread or user id"
+        )
+        page.goto(page.url.replace("sess_", "evt_"))
+        page.wait_for_selector("[data-testid=problem] >> text=it was trimmed")
