@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import attrs
 
 TEXT = "text/plain; charset=utf-8"
+UNFRAMED: Final = {"Content-Security-Policy": "frame-ancestors 'none'"}
 
 
 @attrs.frozen
@@ -76,8 +77,8 @@ def _without_length(headers: dict[str, str]) -> dict[str, str]:
 
 
 def json_answer(body: bytes, status: int = 200) -> Response:
-    """An answer for programs; `body` is JSON already."""
-    return Response(status, body, "application/json")
+    """An answer for programs; `body` is JSON already. No page may show it in a frame."""
+    return Response(status, body, "application/json", UNFRAMED)
 
 
 def text(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,6 +1,6 @@
 // The last hour as lines: the axis from zero, the newest point at the right. What a point says is read by pointer, by arrow keys, or as a table.
 
-import { element, put } from "./kit.js";
+import { element, put, timeOfDay } from "./kit.js";
 
 export interface Line {
   readonly name: string;
@@ -109,7 +109,7 @@ export class TimeChart {
   }
 
   private timeOf(index: number): string {
-    return new Date(this.at - (this.count - 1 - index) * this.every * 1_000).toLocaleTimeString();
+    return timeOfDay(this.at - (this.count - 1 - index) * this.every * 1_000);
   }
 
   private choose(index: number | null): void {

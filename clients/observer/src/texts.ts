@@ -47,9 +47,14 @@ export function duration(s: number): string {
   return s < 3_600 ? `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s` : `${Math.floor(s / 3_600)} h ${Math.floor((s % 3_600) / 60)} min`;
 }
 
-/** A time (ms since the Unix epoch) in the reader's zone, with the exact one in its title. */
+const ZONED: Intl.DateTimeFormatOptions = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short" };
+
+/** A time of the last hour, in the reader's zone, which it names. */
+export const timeOfDay = (ms: number): string => new Date(ms).toLocaleTimeString(undefined, { timeZoneName: "short" });
+
+/** A time (ms since the Unix epoch) in the reader's zone, which it names, with the exact one in its title. */
 export function time(ms: number): HTMLElement {
   const at = new Date(ms);
   const iso = Number.isNaN(at.getTime()) ? String(ms) : at.toISOString();
-  return element("time", { datetime: iso, title: iso }, Number.isNaN(at.getTime()) ? iso : at.toLocaleString());
+  return element("time", { datetime: iso, title: iso }, Number.isNaN(at.getTime()) ? iso : at.toLocaleString(undefined, ZONED));
 }

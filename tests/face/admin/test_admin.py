@@ -141,9 +141,11 @@ def test_an_agents_crash_ends_the_run_for_the_user_and_leaves_a_report_for_the_o
 
 def test_a_crash_that_is_not_kept_is_404_in_json() -> None:
     with serving(admin_token=ADMIN) as server:
-        status, body, _ = get(server, "/admin/crashes/nosuchid")
+        status, body, headers = get(server, "/admin/crashes/no%20such")
     assert status == 404
-    assert orjson.loads(body) == {"error": "no crash 'nosuchid' is kept"}
+    assert orjson.loads(body) == {"error": "no crash 'no such' is kept"}
+    assert headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -1,6 +1,6 @@
 // Follows a window on the tree: by an event stream, or by asking again where there is none.
 
-import { adminUrl, ApiError, type Place } from "../kit.js";
+import { adminUrl, ApiError, isRefused, Patience, type Place } from "../kit.js";
 import { type Change, changed, type Query, queryOf, type Whole } from "./rows.js";
 
 const ASK_AGAIN = 2_000; // ms
@@ -15,6 +15,8 @@ export class Feed {
   private stream: EventSource | null = null;
   private window: Whole | null = null;
   private timer = 0;
+  private isOver = false;
+  private readonly patience = new Patience(ASK_AGAIN);
   private asked = "";
 
   constructor(private readonly place: Place, private readonly watcher: Watcher) {
@@ -32,7 +34,7 @@ export class Feed {
 
   private begin(): void {
     this.stop();
-    if (this.place.signal.aborted) return;
+    if (this.place.signal.aborted || this.isOver) return;
     const stream = (this.stream = new EventSource(adminUrl(`nodes/changes?${this.asked}`)));
     stream.addEventListener("window", (event) => this.set(JSON.parse(event.data) as Whole));
     stream.addEventListener("change", (event) => {
@@ -59,6 +61,7 @@ export class Feed {
 
   private set(window: Whole): void {
     this.window = window;
+    this.patience.succeed();
     this.watcher.trouble(null);
     this.watcher.show(window);
   }
@@ -74,8 +77,15 @@ export class Feed {
       const window = await this.place.api.get<Whole>(`nodes?${asked}`, this.place.signal);
       if (asked === this.asked) this.set(window);
     } catch (error) {
-      if (!this.place.signal.aborted) this.watcher.trouble(error);
+      this.fail(error);
     }
-    if (asked === this.asked && !this.place.signal.aborted) this.timer = setTimeout(() => void this.ask(asked), ASK_AGAIN);
+    if (asked === this.asked && !this.isOver && !document.hidden && !this.place.signal.aborted) this.timer = setTimeout(() => void this.ask(asked), this.patience.wait);
+  }
+
+  private fail(error: unknown): void {
+    if (this.place.signal.aborted) return;
+    this.patience.fail();
+    this.isOver = isRefused(error);
+    this.watcher.trouble(error);
   }
 }

@@ -8,6 +8,11 @@ export class FreshParts {
 
   constructor(private readonly root: HTMLElement) {}
 
+  /** Show these parts, which have no names but their places. */
+  putAll(made: readonly HTMLElement[]): void {
+    for (let place = 0; place < Math.max(made.length, this.parts.size); place++) this.put(String(place), made[place] ?? null);
+  }
+
   /** Show this part under its name; null hides it. The order is that of the first calls. */
   put(name: string, made: HTMLElement | null): void {
     const fresh = made ?? element("div", { hidden: true });
@@ -33,9 +38,10 @@ function isHeld(part: HTMLElement): boolean {
 
 function keyOf(part: HTMLElement, focused: Element | null): string | null {
   if (!(focused instanceof HTMLElement) || !part.contains(focused)) return null;
-  const { testid } = focused.dataset, href = focused.getAttribute("href");
+  const { testid } = focused.dataset, href = focused.getAttribute("href"), label = focused.getAttribute("aria-label");
   if (testid) return `[data-testid="${CSS.escape(testid)}"]`;
-  return href ? `[href="${CSS.escape(href)}"]` : null;
+  if (href) return `[href="${CSS.escape(href)}"]`;
+  return label ? `[aria-label="${CSS.escape(label)}"]` : null;
 }
 
 const scrollOf = (part: HTMLElement): number => part.querySelector(".scroll")?.scrollLeft ?? 0;

@@ -12,7 +12,7 @@ const EMPTY_PAGES = 50; // pages without an event of the run that are passed ove
 export const runs: View = {
   title: "Run",
   async show(place) {
-    await new RunView(place, place.parts[0] ?? "").look();
+    await new RunView(place, place.parts[0] ?? "").open();
   },
 };
 
@@ -30,6 +30,12 @@ class RunView {
 
   constructor(private readonly place: Place, private readonly run: string) {
     place.signal.addEventListener("abort", () => this.playing.abort());
+  }
+
+  /** Rejects, and shows nothing, for a run that is not there. */
+  async open(): Promise<void> {
+    const { place } = this;
+    await this.look();
     place.root.append(this.head, element("div", { class: "row" }, this.back, this.next,
       place.role === "act" ? element("label", { class: "check" }, this.texts, "Show what events say") : null,
       element("button", { type: "button", class: "quiet", testid: "look-again", onclick: () => void this.again() }, "Look again")), this.said, this.stage);

@@ -1,6 +1,6 @@
 // The supervision tree, live.
 
-import { element, number, put, type View, ApiError } from "../kit.js";
+import { element, number, put, type View, wordsOfTrouble } from "../kit.js";
 import { Feed } from "../tree/feed.js";
 import { Grid, type Range } from "../tree/grid.js";
 import { type Sort, SORTS, type Whole } from "../tree/rows.js";
@@ -46,7 +46,7 @@ export const tree: View = {
       },
       trouble(error) {
         trouble.hidden = error === null;
-        put(trouble, error === null ? "" : error instanceof ApiError ? `${error.message} This is what was seen last.` : String(error));
+        put(trouble, error === null ? "" : wordsOfTrouble(error));
       },
     });
     const isList = (): boolean => Boolean(kept.sort || kept.search);

@@ -1,6 +1,7 @@
 // Usage by day, agent, tool or user: a table, a chart of it, and the same as CSV.
 
-import { download, element, type Fields, named, nameOf, number, seconds, type View } from "../kit.js";
+import { download, element, type Fields, named, nameOf, number, refreshing, seconds, time, type View } from "../kit.js";
+import { FreshParts } from "./fresh.js";
 
 interface Took { readonly p50_ms: number | null; readonly p95_ms: number | null }
 interface Tally {
@@ -14,6 +15,7 @@ interface Table { readonly names: readonly string[]; readonly rows: readonly (re
 
 const DAYS: readonly (readonly [string, string])[] = [["1", "day"], ["7", "7 days"], ["30", "30 days"], ["90", "90 days"]];
 const BYS = ["day", "agent", "tool", "user"] as const;
+const SECONDS = 60; // as long as a count is kept
 const BARS = 40, ROWS = 500; // of a chart, of a table
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -25,17 +27,17 @@ export const usage: View = {
     const names = element("input", { type: "checkbox", testid: "names" });
     const save = element("button", { type: "button", class: "quiet", testid: "csv", disabled: true }, "Download CSV");
     const shown = element("div", { class: "view", testid: "usage" }), status = element("p", { class: "soft", role: "status", testid: "usage-status" });
+    const fresh = new FreshParts(shown);
     let asked = 0;
     const look = async (): Promise<void> => {
       const mine = ++asked, query = new URLSearchParams({ by: by.value, days: days.value, names: names.checked && by.value === "user" ? "yes" : "no" });
-      status.textContent = "Counting…";
       whose.hidden = by.value !== "user" || place.role !== "act";
       try {
         const found = await place.api.get<Usage & Fields>(`usage?${query}`, place.signal);
         if (mine !== asked) return;
         const table = tableOf(found, by.value);
-        shown.replaceChildren(totals(found.total), chart(table), ...tabular(table, by.value));
-        status.textContent = `From ${new Date(found.since).toLocaleString()} to ${new Date(found.until).toLocaleString()}.`;
+        fresh.putAll([totals(found.total), chart(table), ...tabular(table, by.value)]);
+        status.replaceChildren("From ", time(found.since), " to ", time(found.until), ".");
         save.disabled = false;
         save.onclick = () => download(`usage-by-${by.value}.csv`, csv(table), "text/csv");
       } catch (error) {
@@ -43,13 +45,17 @@ export const usage: View = {
         throw error;
       }
     };
-    const again = (): void => void look().catch((error: unknown) => {
-      if (!place.signal.aborted) status.textContent = error instanceof Error ? error.message : String(error);
-    });
+    const again = (): void => {
+      status.textContent = "Counting…";
+      look().catch((error: unknown) => {
+        if (!place.signal.aborted) status.textContent = error instanceof Error ? error.message : String(error);
+      });
+    };
     for (const each of [by, days, names]) each.addEventListener("change", again);
     const whose = element("label", { class: "row", hidden: true }, names, "Names of users");
     place.root.append(element("form", { class: "row filter", onsubmit: (event: Event) => event.preventDefault() }, labelled("By", by), labelled("In the last", days), whose, save), status, shown);
-    await look();
+    status.textContent = "Counting…";
+    await refreshing(place, SECONDS, look);
   },
 };
 

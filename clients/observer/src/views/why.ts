@@ -1,6 +1,7 @@
 // One sentence: why a user did not see something, with what shows it.
 
-import { address, type Child, element, link, nameOf, named, time, type View } from "../kit.js";
+import { address, type Child, element, link, nameOf, named, refreshing, time, type View } from "../kit.js";
+import { FreshParts } from "./fresh.js";
 
 interface Why {
   readonly user: string;
@@ -16,6 +17,7 @@ interface Why {
   readonly evidence: readonly string[];
 }
 
+const SECONDS = 5;
 const IDS = /\b(evt|run)_[0-9a-hjkmnp-tv-z]{26}\b|\bcrash ([0-9a-z]{8})\b/g;
 
 /** How far it got, in words that promise nothing. */
@@ -34,20 +36,24 @@ const OF_USER: ReadonlySet<string> = new Set(["silent_agent", "banned", "thrown_
 
 export const why: View = {
   title: "Why did the user not see it?",
-  async show({ root, parts, api, signal }) {
+  async show(place) {
+    const { root, parts, api, signal } = place;
     const subject = parts[0] ?? "";
     const answer = element("div", { class: "view", testid: "why" });
+    const said = element("span", { class: "error", role: "alert" });
+    const fresh = new FreshParts(answer);
     const look = async (): Promise<void> => {
-      answer.replaceChildren(...answerOf(await api.get<Why>(`why/${encodeURIComponent(subject)}`, signal)));
+      fresh.putAll(answerOf(await api.get<Why>(`why/${encodeURIComponent(subject)}`, signal)));
+      said.textContent = "";
     };
-    await look();
+    await refreshing(place, SECONDS, look);
     root.append(answer, element("p", {}, element("button", { type: "button", class: "quiet", testid: "look-again", onclick: () => void look().catch((error: unknown) => {
-      if (!signal.aborted) answer.replaceChildren(element("p", { class: "error", role: "alert" }, String(error)));
-    }) }, "Look again")));
+      if (!signal.aborted) said.textContent = error instanceof Error ? error.message : String(error);
+    }) }, "Look again"), " ", said));
   },
 };
 
-function answerOf(why: Why): readonly Node[] {
+function answerOf(why: Why): readonly HTMLElement[] {
   const facts: readonly (readonly [string, Child])[] = [
     ["User", link(why.user, "users", why.user)],
     ["Event", element("span", {}, nameOf(why.event), ", ", nameOf(why.kind))],

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 import attrs
 import orjson
@@ -68,7 +69,7 @@ class CrashesDoor:
 
 
 def _id_in(head: RequestHead) -> str:
-    return head.path.split("/")[3]
+    return unquote(head.path.split("/")[3])
 
 
 def _not_kept(id_: str) -> Response:

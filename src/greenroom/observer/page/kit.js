@@ -123,35 +123,83 @@ var ApiError = class extends Error {
 
 //#endregion
 //#region src/refreshing.ts
+const LONGEST$1 = 6e4;
+/** How long to wait before a server is asked again: doubled after each failure, up to a minute. */
+var Patience = class {
+	failures = 0;
+	constructor(ms) {
+		this.ms = ms;
+	}
+	get wait() {
+		return Math.min(this.ms * 2 ** this.failures, Math.max(this.ms, LONGEST$1));
+	}
+	succeed() {
+		this.failures = 0;
+	}
+	fail() {
+		this.failures++;
+	}
+};
+/** Whether asking again is of no use: this visitor is not admitted. */
+const isRefused = (error) => error instanceof ApiError && (error.status === 401 || error.status === 403);
+/** What to say above what was seen last. */
+function wordsOfTrouble(error) {
+	if (!(error instanceof ApiError)) return String(error);
+	return isRefused(error) ? `${error.message} This page no longer looks again: reload it.` : `${error.message} This is what was seen last.`;
+}
 /** Call `look` now and again until the view is left; what a later call rejects with is shown until one succeeds. The first one's is the caller's. */
 async function refreshing(place, seconds, look) {
 	await look();
-	const trouble = element("p", {
+	if (place.signal.aborted) return;
+	new Refreshing(place, new Patience(seconds * 1e3), look).begin();
+}
+var Refreshing = class {
+	trouble = element("p", {
 		class: "error",
 		role: "status",
 		testid: "trouble",
 		hidden: true
 	});
-	place.root.prepend(trouble);
-	let isLooking = false;
-	const again = async () => {
-		if (isLooking || document.hidden || place.signal.aborted) return;
-		isLooking = true;
+	isLooking = false;
+	isOver = false;
+	timer = 0;
+	constructor(place, patience, look) {
+		this.place = place;
+		this.patience = patience;
+		this.look = look;
+	}
+	begin() {
+		this.place.root.prepend(this.trouble);
+		document.addEventListener("visibilitychange", () => void this.again(), { signal: this.place.signal });
+		this.place.signal.addEventListener("abort", () => clearTimeout(this.timer));
+		this.wait();
+	}
+	wait() {
+		clearTimeout(this.timer);
+		if (!this.isOver && !this.place.signal.aborted && !document.hidden) this.timer = setTimeout(() => void this.again(), this.patience.wait);
+	}
+	async again() {
+		if (this.isLooking || this.isOver || document.hidden || this.place.signal.aborted) return;
+		this.isLooking = true;
 		try {
-			await look();
-			trouble.hidden = true;
+			await this.look();
+			this.patience.succeed();
+			this.trouble.hidden = true;
 		} catch (error) {
-			if (place.signal.aborted) return;
-			trouble.textContent = error instanceof ApiError ? `${error.message} This is what was seen last.` : String(error);
-			trouble.hidden = false;
+			this.fail(error);
 		} finally {
-			isLooking = false;
+			this.isLooking = false;
+			this.wait();
 		}
-	};
-	const timer = setInterval(() => void again(), seconds * 1e3);
-	document.addEventListener("visibilitychange", () => void again(), { signal: place.signal });
-	place.signal.addEventListener("abort", () => clearInterval(timer));
-}
+	}
+	fail(error) {
+		if (this.place.signal.aborted) return;
+		this.patience.fail();
+		this.isOver = isRefused(error);
+		this.trouble.textContent = wordsOfTrouble(error);
+		this.trouble.hidden = false;
+	}
+};
 
 //#endregion
 //#region src/texts.ts
@@ -198,15 +246,26 @@ function duration(s) {
 	if (s < 60) return `${exact.format(s)} s`;
 	return s < 3600 ? `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s` : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
 }
-/** A time (ms since the Unix epoch) in the reader's zone, with the exact one in its title. */
+const ZONED = {
+	year: "numeric",
+	month: "numeric",
+	day: "numeric",
+	hour: "numeric",
+	minute: "2-digit",
+	second: "2-digit",
+	timeZoneName: "short"
+};
+/** A time of the last hour, in the reader's zone, which it names. */
+const timeOfDay = (ms) => new Date(ms).toLocaleTimeString(void 0, { timeZoneName: "short" });
+/** A time (ms since the Unix epoch) in the reader's zone, which it names, with the exact one in its title. */
 function time(ms) {
 	const at = new Date(ms);
 	const iso = Number.isNaN(at.getTime()) ? String(ms) : at.toISOString();
 	return element("time", {
 		datetime: iso,
 		title: iso
-	}, Number.isNaN(at.getTime()) ? iso : at.toLocaleString());
+	}, Number.isNaN(at.getTime()) ? iso : at.toLocaleString(void 0, ZONED));
 }
 
 //#endregion
-export { $, ApiError, ICONS, LONGEST, address, adminUrl, askTwice, download, duration, element, icon, isObject, link, nameOf, named, number, pretty, put, randomId, refreshing, seconds, textBlock, time };
+export { $, ApiError, ICONS, LONGEST, Patience, address, adminUrl, askTwice, download, duration, element, icon, isObject, isRefused, link, nameOf, named, number, pretty, put, randomId, refreshing, seconds, textBlock, time, timeOfDay, wordsOfTrouble };

@@ -1,4 +1,4 @@
-import { duration, element, link, number, put, refreshing } from "./kit.js";
+import { duration, element, link, number, put, refreshing, timeOfDay } from "./kit.js";
 
 //#region src/alerts.ts
 const STATES = {
@@ -188,7 +188,7 @@ var TimeChart = class {
 		this.cursor.classList.toggle("away", this.chosen === null);
 	}
 	timeOf(index) {
-		return (/* @__PURE__ */ new Date(this.at - (this.count - 1 - index) * this.every * 1e3)).toLocaleTimeString();
+		return timeOfDay(this.at - (this.count - 1 - index) * this.every * 1e3);
 	}
 	choose(index) {
 		if (index === this.chosen) return;

@@ -286,7 +286,7 @@ const EMPTY_PAGES = 50;
 const runs = {
 	title: "Run",
 	async show(place) {
-		await new RunView(place, place.parts[0] ?? "").look();
+		await new RunView(place, place.parts[0] ?? "").open();
 	}
 };
 var RunView = class {
@@ -327,6 +327,11 @@ var RunView = class {
 		this.place = place;
 		this.run = run;
 		place.signal.addEventListener("abort", () => this.playing.abort());
+	}
+	/** Rejects, and shows nothing, for a run that is not there. */
+	async open() {
+		const { place } = this;
+		await this.look();
 		place.root.append(this.head, element("div", { class: "row" }, this.back, this.next, place.role === "act" ? element("label", { class: "check" }, this.texts, "Show what events say") : null, element("button", {
 			type: "button",
 			class: "quiet",

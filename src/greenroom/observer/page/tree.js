@@ -1,4 +1,4 @@
-import { ApiError, address, adminUrl, duration, element, link, nameOf, named, number, put, refreshing, time } from "./kit.js";
+import { ApiError, Patience, address, adminUrl, duration, element, isRefused, link, nameOf, named, number, put, refreshing, time, wordsOfTrouble } from "./kit.js";
 
 //#region src/tree/rows.ts
 const SORTS = [
@@ -57,6 +57,8 @@ var Feed = class {
 	stream = null;
 	window = null;
 	timer = 0;
+	isOver = false;
+	patience = new Patience(ASK_AGAIN);
 	asked = "";
 	constructor(place, watcher) {
 		this.place = place;
@@ -73,7 +75,7 @@ var Feed = class {
 	}
 	begin() {
 		this.stop();
-		if (this.place.signal.aborted) return;
+		if (this.place.signal.aborted || this.isOver) return;
 		const stream = this.stream = new EventSource(adminUrl(`nodes/changes?${this.asked}`));
 		stream.addEventListener("window", (event) => this.set(JSON.parse(event.data)));
 		stream.addEventListener("change", (event) => {
@@ -97,6 +99,7 @@ var Feed = class {
 	}
 	set(window) {
 		this.window = window;
+		this.patience.succeed();
 		this.watcher.trouble(null);
 		this.watcher.show(window);
 	}
@@ -110,9 +113,15 @@ var Feed = class {
 			const window = await this.place.api.get(`nodes?${asked}`, this.place.signal);
 			if (asked === this.asked) this.set(window);
 		} catch (error) {
-			if (!this.place.signal.aborted) this.watcher.trouble(error);
+			this.fail(error);
 		}
-		if (asked === this.asked && !this.place.signal.aborted) this.timer = setTimeout(() => void this.ask(asked), ASK_AGAIN);
+		if (asked === this.asked && !this.isOver && !document.hidden && !this.place.signal.aborted) this.timer = setTimeout(() => void this.ask(asked), this.patience.wait);
+	}
+	fail(error) {
+		if (this.place.signal.aborted) return;
+		this.patience.fail();
+		this.isOver = isRefused(error);
+		this.watcher.trouble(error);
 	}
 };
 
@@ -658,7 +667,7 @@ const tree = {
 			},
 			trouble(error) {
 				trouble.hidden = error === null;
-				put(trouble, error === null ? "" : error instanceof ApiError ? `${error.message} This is what was seen last.` : String(error));
+				put(trouble, error === null ? "" : wordsOfTrouble(error));
 			}
 		});
 		const isList = () => Boolean(kept.sort || kept.search);

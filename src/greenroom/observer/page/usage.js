@@ -1,5 +1,47 @@
-import { download, element, nameOf, named, number, seconds } from "./kit.js";
+import { download, element, nameOf, named, number, refreshing, seconds, time } from "./kit.js";
 
+//#region src/views/fresh.ts
+/** Replaces `root.children` of these names by the new ones where they differ. */
+var FreshParts = class {
+	parts = /* @__PURE__ */ new Map();
+	constructor(root) {
+		this.root = root;
+	}
+	/** Show these parts, which have no names but their places. */
+	putAll(made) {
+		for (let place = 0; place < Math.max(made.length, this.parts.size); place++) this.put(String(place), made[place] ?? null);
+	}
+	/** Show this part under its name; null hides it. The order is that of the first calls. */
+	put(name, made) {
+		const fresh = made ?? element("div", { hidden: true });
+		fresh.dataset["part"] = name;
+		const old = this.parts.get(name);
+		if (old?.isEqualNode(fresh)) return;
+		if (old && isHeld(old)) return;
+		this.parts.set(name, fresh);
+		if (!old) return this.root.append(fresh);
+		const focused = keyOf(old, document.activeElement), left = scrollOf(old);
+		old.replaceWith(fresh);
+		if (focused !== null) fresh.querySelector(focused)?.focus({ preventScroll: true });
+		const box = fresh.querySelector(".scroll");
+		if (box) box.scrollLeft = left;
+	}
+};
+/** Whether the reader has selected text in it. */
+function isHeld(part) {
+	const selection = getSelection();
+	return selection !== null && !selection.isCollapsed && selection.containsNode(part, true);
+}
+function keyOf(part, focused) {
+	if (!(focused instanceof HTMLElement) || !part.contains(focused)) return null;
+	const { testid } = focused.dataset, href = focused.getAttribute("href"), label = focused.getAttribute("aria-label");
+	if (testid) return `[data-testid="${CSS.escape(testid)}"]`;
+	if (href) return `[href="${CSS.escape(href)}"]`;
+	return label ? `[aria-label="${CSS.escape(label)}"]` : null;
+}
+const scrollOf = (part) => part.querySelector(".scroll")?.scrollLeft ?? 0;
+
+//#endregion
 //#region src/views/usage.ts
 const DAYS = [
 	["1", "day"],
@@ -13,6 +55,7 @@ const BYS = [
 	"tool",
 	"user"
 ];
+const SECONDS = 60;
 const BARS = 40, ROWS = 500;
 const SVG = "http://www.w3.org/2000/svg";
 const usage = {
@@ -38,6 +81,7 @@ const usage = {
 			role: "status",
 			testid: "usage-status"
 		});
+		const fresh = new FreshParts(shown);
 		let asked = 0;
 		const look = async () => {
 			const mine = ++asked, query = new URLSearchParams({
@@ -45,14 +89,17 @@ const usage = {
 				days: days.value,
 				names: names.checked && by.value === "user" ? "yes" : "no"
 			});
-			status.textContent = "Counting…";
 			whose.hidden = by.value !== "user" || place.role !== "act";
 			try {
 				const found = await place.api.get(`usage?${query}`, place.signal);
 				if (mine !== asked) return;
 				const table = tableOf(found, by.value);
-				shown.replaceChildren(totals(found.total), chart(table), ...tabular(table, by.value));
-				status.textContent = `From ${new Date(found.since).toLocaleString()} to ${new Date(found.until).toLocaleString()}.`;
+				fresh.putAll([
+					totals(found.total),
+					chart(table),
+					...tabular(table, by.value)
+				]);
+				status.replaceChildren("From ", time(found.since), " to ", time(found.until), ".");
 				save.disabled = false;
 				save.onclick = () => download(`usage-by-${by.value}.csv`, csv(table), "text/csv");
 			} catch (error) {
@@ -60,9 +107,12 @@ const usage = {
 				throw error;
 			}
 		};
-		const again = () => void look().catch((error) => {
-			if (!place.signal.aborted) status.textContent = error instanceof Error ? error.message : String(error);
-		});
+		const again = () => {
+			status.textContent = "Counting…";
+			look().catch((error) => {
+				if (!place.signal.aborted) status.textContent = error instanceof Error ? error.message : String(error);
+			});
+		};
 		for (const each of [
 			by,
 			days,
@@ -76,7 +126,8 @@ const usage = {
 			class: "row filter",
 			onsubmit: (event) => event.preventDefault()
 		}, labelled("By", by), labelled("In the last", days), whose, save), status, shown);
-		await look();
+		status.textContent = "Counting…";
+		await refreshing(place, SECONDS, look);
 	}
 };
 const labelled = (text, box) => element("label", {}, `${text} `, box);

@@ -229,6 +229,10 @@ var FreshParts = class {
 	constructor(root) {
 		this.root = root;
 	}
+	/** Show these parts, which have no names but their places. */
+	putAll(made) {
+		for (let place = 0; place < Math.max(made.length, this.parts.size); place++) this.put(String(place), made[place] ?? null);
+	}
 	/** Show this part under its name; null hides it. The order is that of the first calls. */
 	put(name, made) {
 		const fresh = made ?? element("div", { hidden: true });
@@ -252,9 +256,10 @@ function isHeld(part) {
 }
 function keyOf(part, focused) {
 	if (!(focused instanceof HTMLElement) || !part.contains(focused)) return null;
-	const { testid } = focused.dataset, href = focused.getAttribute("href");
+	const { testid } = focused.dataset, href = focused.getAttribute("href"), label = focused.getAttribute("aria-label");
 	if (testid) return `[data-testid="${CSS.escape(testid)}"]`;
-	return href ? `[href="${CSS.escape(href)}"]` : null;
+	if (href) return `[href="${CSS.escape(href)}"]`;
+	return label ? `[aria-label="${CSS.escape(label)}"]` : null;
 }
 const scrollOf = (part) => part.querySelector(".scroll")?.scrollLeft ?? 0;
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from greenroom.supervisor import DynamicSupervisorRef
+from tests.face.observer.browsing import LOOK
 from tests.face.observer.looks import NEEDS_AXE, looks
 from tests.face.observer.tree.crowds import HOSTILE, Busy, busy, crowd
 from tests.face.page.browser import NEEDS_CHROMIUM
@@ -44,6 +45,25 @@ def cell(page: api.Page, name: str, place: int) -> str:
 
 def in_sight(page: api.Page) -> list[str]:
     return page.locator(f"{ROWS} a").all_inner_texts()
+
+
+def test_a_tree_that_is_refused_says_so_and_asks_no_more(
+    observed: Server, observe: Observe
+) -> None:
+    page, asked = observe(observed, "", LOOK), []
+    page.wait_for_selector("[data-testid=alerts-sum]")
+
+    def refuse(route: api.Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=403, json={"error": "Only this machine may look."})
+
+    page.route("**/admin/nodes**", refuse)
+    page.click("[data-testid=navigation] >> text=Tree")
+    page.wait_for_selector("text=Only this machine may look. This page no longer looks again")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.click("[data-testid=navigation] >> text=Users")
+    page.wait_for_selector("[data-testid=view-title] >> text=Users")
+    assert len(asked) == 2, "the stream, and the window instead of it"
 
 
 def test_the_reader_goes_through_ten_thousand_users_with_keys_and_by_scrolling(

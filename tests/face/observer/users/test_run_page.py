@@ -52,6 +52,15 @@ def test_a_long_run_is_shown_a_page_at_a_time(observed: Server, observe: Observe
     page.wait_for_selector("text=Events 1 to 200.")
 
 
+def test_a_run_that_is_not_there_has_nothing_to_page_through(
+    observed: Server, observe: Observe
+) -> None:
+    page = observe(observed, "overview")
+    page.goto(page.url.partition("#")[0] + "#/runs/run_01m8hm2m8heknawvtyvaj4vv9x")
+    page.wait_for_selector("[data-testid=problem]")
+    assert page.locator("[data-testid=earlier], [data-testid=later]").count() == 0
+
+
 async def _long(server: Server) -> str:
     async with server.runtime.run(user="long", agent="analyst") as run:
         for number in range(250):
