@@ -12,7 +12,8 @@ import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.raw_cursor import RawCursor, RawServerCursor
 
-from greenroom.delivery.journal.postgres.dialect import postgres_of
+from greenroom.delivery.journal.postgres.dialect import TRANSACTIONS, postgres_of
+from greenroom.delivery.journal.postgres.pooling import JournalConnection
 from greenroom.delivery.journal.sql.database import SqlValue
 
 Row: TypeAlias = tuple[SqlValue, ...]
@@ -51,8 +52,8 @@ class PostgresRows:
 class PostgresDatabase:
     """Implements `Database`. Raises `psycopg.Error`."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self.connection: psycopg.Connection[Any] = connection
+    def __init__(self, connection: JournalConnection) -> None:
+        self.connection = connection
         self._last: RawCursor[Any] | None = None
         self._entered: list[AbstractContextManager[object]] = []
 
@@ -64,6 +65,21 @@ class PostgresDatabase:
 
     def execute(self, statements: str, bindings: Sequence[SqlValue] = (), /) -> PostgresRows:
         """Carry out a statement."""
+        if not self.connection.is_bare:
+            return self._execute(statements, bindings)
+        if statements in TRANSACTIONS:
+            return self._begin(statements)
+        with self:
+            return self._execute(statements, bindings)
+
+    def _begin(self, statement: str) -> PostgresRows:
+        """In one trip: outside of a pipeline a message may have several statements."""
+        if self.connection.info.pipeline_status == PipelineStatus.OFF:
+            return self._execute(f"{postgres_of(statement)}; {self.connection.beginning}")
+        self._execute(statement)
+        return self._execute(self.connection.beginning)
+
+    def _execute(self, statements: str, bindings: Sequence[SqlValue] = ()) -> PostgresRows:
         cursor = self._last = RawCursor(self.connection)
         sql = postgres_of(statements).encode()
         try:
@@ -81,6 +97,12 @@ class PostgresDatabase:
         rows = list(bindings)
         if len(rows) == 1:
             return self.execute(statements, rows[0])
+        if not self.connection.is_bare:
+            return self._execute_all(statements, rows)
+        with self:
+            return self._execute_all(statements, rows)
+
+    def _execute_all(self, statements: str, rows: Sequence[Sequence[SqlValue]]) -> PostgresRows:
         cursor = self._last = RawCursor(self.connection)
         sql = postgres_of(statements).encode()
         try:
@@ -124,7 +146,7 @@ class PostgresDatabase:
 class StreamingDatabase(PostgresDatabase):
     """Within one transaction, answers whose rows stay at the server until they are read."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: JournalConnection) -> None:
         super().__init__(connection)
         self._names = count(1)
 

@@ -15,12 +15,14 @@ from greenroom.delivery.errors import (
     JournalError,
     JournalFailed,
     JournalFull,
+    JournalLost,
     JournalReadOnly,
     JournalUnreachable,
     LeaseLost,
     OutOfSequence,
 )
 from greenroom.delivery.journal.postgres.node_tables import TAKEN
+from greenroom.delivery.journal.postgres.pooling import OTHER_JOURNAL
 from greenroom.delivery.journal.postgres.tables import FENCED
 
 _REFUSED: Final = (
@@ -29,6 +31,7 @@ _REFUSED: Final = (
     errors.InvalidCatalogName,
     errors.InsufficientPrivilege,
 )
+_GONE: Final = (errors.UndefinedTable, errors.UndefinedFunction, errors.InvalidSchemaName)
 _BUSY: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 _FULL: Final = (errors.DiskFull, errors.OutOfMemory)
 _READ_ONLY: Final = (errors.ReadOnlySqlTransaction,)
@@ -54,6 +57,11 @@ def in_words(where: str, error: psycopg.Error) -> JournalError:
         return LeaseLost(
             f"another node has the runs of this one, by {where}",
             advice="nothing; this server goes on as a new node",
+        )
+    if isinstance(error, _GONE) or OTHER_JOURNAL in said:
+        return JournalLost(
+            f"{where} has another journal now, or none: {said}",
+            advice="restart the service: clients begin again with the journal that is there",
         )
     if isinstance(error, _REFUSED):
         return JournalFailed(

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from socket import gethostname
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import attrs
 import psycopg
@@ -40,6 +40,7 @@ from greenroom.delivery.journal.postgres.opening import (
     opening,
     prepare,
 )
+from greenroom.delivery.journal.postgres.pooling import JournalConnection
 from greenroom.delivery.journal.postgres.queue.claims import PostgresClaims
 from greenroom.delivery.journal.postgres.reader import PostgresReader
 from greenroom.delivery.journal.postgres.store import PostgresStore
@@ -76,7 +77,7 @@ class Session:
     url: str
     epoch: str
     database: PostgresDatabase
-    connect: Callable[[str], psycopg.Connection[Any]] = connect
+    connect: Callable[[str], JournalConnection] = connect
 
     def check(self) -> None:
         """Raises `psycopg.Error`, and `JournalLost` if another journal is there."""
@@ -88,6 +89,7 @@ class Session:
         except BaseException:
             connection.close()
             raise
+        connection.expect(self.epoch)
         self.database.connection = connection
 
     def _check_epoch(self, found: str) -> None:
@@ -155,6 +157,8 @@ def _open(url: str, new_epoch: Callable[[], str], lease: Lease) -> list[Session]
             lease.take_over(first.connection, always=True)
             for _ in range(READERS):
                 sessions.append(Session(url, sessions[0].epoch, PostgresDatabase(connect(url))))
+            for session in sessions:
+                session.database.connection.expect(session.epoch)
     except BaseException:
         for session in sessions:
             session.close()

@@ -10,12 +10,12 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from greenroom.delivery.errors import JournalBusy, JournalFailed, JournalTooNew
+from greenroom.delivery.journal.postgres.pooling import SCHEMA, JournalConnection
 from greenroom.delivery.journal.postgres.tables import MIGRATIONS
 
 MOVING: Final = "moving"
 """The name of an entry in `meta` that is there while a journal is moved here from a file."""
 
-SCHEMA: Final = "greenroom"
 OLDEST: Final = 140_000
 """The oldest version of Postgres, as libpq gives it."""
 
@@ -29,13 +29,6 @@ _DEFAULTS: Final = {
     "keepalives_count": "3",
     "tcp_user_timeout": "20000",
 }
-# The server, too, must notice that a client has gone: until then the client's lock is held.
-_SETTINGS: Final = f"""
-    SET search_path TO {SCHEMA};
-    SET tcp_keepalives_idle = 10;
-    SET tcp_keepalives_interval = 3;
-    SET tcp_keepalives_count = 3
-"""
 LOCK_SECONDS: Final = 5.0
 """Seconds for which a write waits for another node's: one that was cut off amid a transaction holds
 its locks until Postgres notices."""
@@ -45,25 +38,25 @@ _MIGRATING, _WRITER = 0x67726E72, 0x67726E73
 version 1, which was the only one to write."""
 
 
-def connect(url: str) -> psycopg.Connection[Any]:
+def connect(url: str) -> JournalConnection:
     """A connection that finds the journal's tables. Raises `psycopg.Error`."""
-    connection = psycopg.connect(
+    connection = JournalConnection.connect(
         make_conninfo(url, **(_DEFAULTS | conninfo_to_dict(url))), autocommit=True
     )
     try:
-        connection.execute(_SETTINGS)
+        connection.set_up()
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def connect_to_write(url: str) -> psycopg.Connection[Any]:
+def connect_to_write(url: str) -> JournalConnection:
     """A connection that does not wait for long where another node has locked what it writes.
     Raises `psycopg.Error`."""
     connection = connect(url)
     try:
-        connection.execute(f"SET lock_timeout = {round(LOCK_SECONDS * 1000)}")
+        connection.set("lock_timeout", str(round(LOCK_SECONDS * 1000)))
     except BaseException:
         connection.close()
         raise

@@ -15,9 +15,6 @@ from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.reader import SqlReader
 from greenroom.delivery.journal.sql.store import SqlStore
 
-_READ_ONLY: Final = """
-    SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
-"""
 _MOST: Final = """
     SELECT coalesce(
         pg_sequence_last_value(CAST(pg_get_serial_sequence('log', 'number') AS REGCLASS)), 0)
@@ -68,7 +65,7 @@ class PostgresReader(SqlReader):
     def _connected(self) -> PostgresDatabase:
         connection = connect(self._url)
         try:
-            connection.execute(_READ_ONLY)
+            connection.only_read()
             check_version(connection, self.where)
         except BaseException:
             connection.close()

@@ -22,6 +22,7 @@ from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.nodes.notice import Notice, What
 from greenroom.delivery.journal.postgres.opening import connect
+from greenroom.delivery.journal.postgres.pooling import JournalConnection
 
 MOST_BYTES: Final = 7_000
 """Bytes of user ids in a notification: Postgres takes less than 8,000 of payload
@@ -78,9 +79,7 @@ class WakeUps:
         """Call `heard` with the users that other nodes tell of, and with their notices."""
         await self._connect_and(partial(self._listen, heard))
 
-    async def _connect_and(
-        self, use: Callable[[psycopg.Connection[Any]], Awaitable[None]]
-    ) -> Never:
+    async def _connect_and(self, use: Callable[[JournalConnection], Awaitable[None]]) -> Never:
         """Use a connection, and another one after its end. What was not heard is found by
         looking now and then."""
         while True:
@@ -93,14 +92,16 @@ class WakeUps:
                 logger.info("no wake-ups to or from other nodes for now: %s", error)
                 await trio.sleep(AGAIN_SECONDS)
 
-    async def _speak(self, connection: psycopg.Connection[Any]) -> None:
+    async def _speak(self, connection: JournalConnection) -> None:
         while True:
             await self._rung.wait()
             self._rung = trio.Event()
             for payload in self._take():
                 await trio.to_thread.run_sync(connection.execute, _NOTIFY, (payload,))
 
-    async def _listen(self, heard: Heard, connection: psycopg.Connection[Any]) -> None:
+    async def _listen(self, heard: Heard, connection: JournalConnection) -> None:
+        if connection.is_pooled:  # in none of its sessions could it listen for long
+            await trio.sleep_forever()
         await trio.to_thread.run_sync(connection.execute, "LISTEN greenroom")
         self._ring()  # other nodes learn that this one is there; and it, whether it hears
         while True:

@@ -34,7 +34,6 @@ from greenroom.delivery.upkeep.journal_upkeep import TellProgress
 from greenroom.delivery.upkeep.postgres.moves import take_epoch
 from greenroom.delivery.upkeep.sql_tables import count_rows
 
-_ONE_STATE: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _ENDS: Final = """
     SELECT log_end.user, last, ends.last_event FROM log_end LEFT JOIN (
         SELECT user, max("offset") AS last_event FROM log GROUP BY user) AS ends USING (user)
@@ -105,7 +104,7 @@ def _import(database: PostgresDatabase, lines: Iterable[bytes], progress: TellPr
 def _one_state(url: str) -> Iterator[StreamingDatabase]:
     with in_our_words(named(url)), closing(connect(url)) as connection:
         check_version(connection, named(url))
-        connection.execute(_ONE_STATE)
+        PostgresDatabase(connection).execute("BEGIN")
         yield StreamingDatabase(connection)
 
 

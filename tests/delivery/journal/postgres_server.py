@@ -55,8 +55,11 @@ def database_of(directory: Path) -> str:
 
 
 def copy_database(name: str) -> None:
-    """Keep a copy of a database to which nobody is connected."""
+    """Keep a copy of a database that no journal has open; a pooler may be connected to it."""
     server = postgres_server()
+    server.command(
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    )
     server.command(f'DROP DATABASE IF EXISTS "{name} copy"')
     server.command(f'CREATE DATABASE "{name} copy" TEMPLATE "{name}"')
 

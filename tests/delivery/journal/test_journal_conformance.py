@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import threading
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import pytest
-import trio
 
-from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal
 from greenroom.delivery.journal.journal import Journal
-from greenroom.testing.journal_conformance import CutNextAppend, Feature, JournalConformance
+from greenroom.testing.journal_conformance import Feature, JournalConformance
 from tests.delivery.journal.journal_conformance import BACKENDS
-from tests.delivery.journal.postgres.cut_wire import CutWire
+from tests.delivery.journal.postgres.conformance import PostgresConformance
 from tests.delivery.journal.postgres_server import (
     NEEDS_POSTGRES,
-    copy_database,
-    database_of,
-    name_of,
-    postgres_server,
-    replace_database,
 )
 
 pytestmark = pytest.mark.requirement("R20")
@@ -67,42 +59,5 @@ def replace_files(place: Path, to: Literal["empty", "copy"]) -> None:
 
 
 @NEEDS_POSTGRES
-class TestPostgres(JournalConformance):
-    examples = 20  # each has to wait for a server
-
-    def open_journal(self, place: Path) -> AbstractAsyncContextManager[Journal]:
-        return BACKENDS["postgres"](place)
-
-    def open_node(
-        self, place: Path, *, lease_seconds: float
-    ) -> AbstractAsyncContextManager[Journal]:
-        from greenroom.delivery.journal.postgres.journal import open_postgres_journal
-
-        return open_postgres_journal(database_of(place), lease_seconds=lease_seconds)
-
-    @asynccontextmanager
-    async def pause(self, journal: Journal) -> AsyncIterator[None]:
-        assert isinstance(journal, ThreadedJournal)
-        goes_on = threading.Event()
-        journal._thread.call_soon(goes_on.wait)
-        try:
-            yield
-        finally:
-            goes_on.set()
-
-    @asynccontextmanager
-    async def open_over_a_wire(self, place: Path) -> AsyncIterator[tuple[Journal, CutNextAppend]]:
-        from greenroom.delivery.journal.postgres.journal import open_postgres_journal
-
-        server, name = postgres_server(), name_of(database_of(place))
-        with closing(CutWire(f"{server.directory}/.s.PGSQL.{server.port}")) as wire:
-            url = f"postgresql://greenroom@127.0.0.1:{wire.port}/{name}"
-            async with open_postgres_journal(url) as journal:
-                yield journal, wire.cut_next_commit
-
-    async def copy(self, place: Path) -> None:
-        await trio.to_thread.run_sync(copy_database, name_of(database_of(place)))
-
-    async def fail_over(self, place: Path, to: Literal["empty", "copy"]) -> None:
-        name = name_of(database_of(place))
-        await trio.to_thread.run_sync(replace_database, name, to)
+class TestPostgres(PostgresConformance):
+    pass
