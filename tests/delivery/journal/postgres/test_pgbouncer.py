@@ -17,7 +17,7 @@ pytestmark = [NEEDS_PGBOUNCER, pytest.mark.requirement("R43")]
 
 
 class TestPgBouncer(PostgresConformance):
-    examples = 10
+    examples = 5
 
     def url(self, place: Path) -> str:
         return pg_bouncer().url(name_of(database_of(place)))
