@@ -12,8 +12,8 @@ import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.raw_cursor import RawCursor, RawServerCursor
 
-from greenroom.delivery.journal.postgres.dialect import TRANSACTIONS, postgres_of
-from greenroom.delivery.journal.postgres.pooling import JournalConnection
+from greenroom.delivery.journal.postgres.connections.dialect import TRANSACTIONS, postgres_of
+from greenroom.delivery.journal.postgres.connections.pooling import JournalConnection
 from greenroom.delivery.journal.sql.database import SqlValue
 
 Row: TypeAlias = tuple[SqlValue, ...]

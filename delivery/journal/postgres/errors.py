@@ -21,8 +21,8 @@ from greenroom.delivery.errors import (
     LeaseLost,
     OutOfSequence,
 )
+from greenroom.delivery.journal.postgres.connections.pooling import OTHER_JOURNAL
 from greenroom.delivery.journal.postgres.node_tables import TAKEN
-from greenroom.delivery.journal.postgres.pooling import OTHER_JOURNAL
 from greenroom.delivery.journal.postgres.tables import FENCED
 
 _REFUSED: Final = (

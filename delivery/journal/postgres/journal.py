@@ -28,6 +28,7 @@ from greenroom.delivery.journal.commits.thread import JournalThread
 from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal, random_epoch
 from greenroom.delivery.journal.nodes import Nodes
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
+from greenroom.delivery.journal.postgres.connections.pooling import JournalConnection
 from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.lease import LEASE_SECONDS, Lease
 from greenroom.delivery.journal.postgres.nodes import PostgresNodes
@@ -40,7 +41,6 @@ from greenroom.delivery.journal.postgres.opening import (
     opening,
     prepare,
 )
-from greenroom.delivery.journal.postgres.pooling import JournalConnection
 from greenroom.delivery.journal.postgres.queue.claims import PostgresClaims
 from greenroom.delivery.journal.postgres.reader import PostgresReader
 from greenroom.delivery.journal.postgres.store import PostgresStore

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from greenroom.delivery.errors import JournalBusy, JournalFailed, JournalTooNew
-from greenroom.delivery.journal.postgres.pooling import SCHEMA, JournalConnection
+from greenroom.delivery.journal.postgres.connections.pooling import SCHEMA, JournalConnection
 from greenroom.delivery.journal.postgres.tables import MIGRATIONS
 
 MOVING: Final = "moving"

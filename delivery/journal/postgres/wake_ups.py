@@ -21,8 +21,8 @@ import trio
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.nodes.notice import Notice, What
+from greenroom.delivery.journal.postgres.connections.pooling import JournalConnection
 from greenroom.delivery.journal.postgres.opening import connect
-from greenroom.delivery.journal.postgres.pooling import JournalConnection
 
 MOST_BYTES: Final = 7_000
 """Bytes of user ids in a notification: Postgres takes less than 8,000 of payload

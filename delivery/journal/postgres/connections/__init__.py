@@ -1,0 +1,1 @@
+"""What a connection to Postgres takes beyond a file of SQLite."""
