@@ -38,11 +38,11 @@ _EXPECT: Final = f"""
 class JournalConnection(psycopg.Connection[Any]):
     """Finds the journal's tables, once it is `set_up`.
 
-    A direct connection has its settings in its session. Those that PgBouncer carries out in
-    transaction mode have no session of their own: what one sets, the next one finds
-    (https://www.pgbouncer.org/features.html#sql-feature-map-for-pooling-modes). So there each
-    statement is in a transaction, and each transaction begins with the settings. Nor does such a
-    connection end when another server takes the place of the one behind the pooler: see `expect`.
+    A direct connection has its settings in its session. Behind PgBouncer in transaction mode each
+    transaction may be in another session, and what one sets, the next client finds
+    (https://www.pgbouncer.org/features.html#sql-feature-map-for-pooling-modes). There each
+    statement is in a transaction, and each transaction begins with the settings. A connection to a
+    pooler also outlives the server behind it: see `expect`.
     """
 
     is_pooled = False
@@ -82,7 +82,7 @@ class JournalConnection(psycopg.Connection[Any]):
 
     def expect(self, epoch: str) -> None:
         """From now on carry out nothing in a journal with another epoch. A direct connection ends
-        with its server, and whoever makes another one looks for himself."""
+        with its server; the next one is checked when it is made."""
         if self.is_pooled:
             self._beginning["epoch"] = _EXPECT.format(Literal(epoch).as_string(self))
 
