@@ -25,8 +25,9 @@ class Node:
 
 @attrs.frozen
 class NoticePage:
-    """Notices of other nodes. `place`: where the next ones are, in the backend's terms. `more`:
-    whether there may be some already; `missed`: whether some were forgotten before they were read.
+    """Notices of other nodes, and of sessions that came to this one. `place`: where the next ones
+    are, in the backend's terms. `more`: whether there may be some already; `missed`: whether some
+    were forgotten before they were read.
     """
 
     notices: Sequence[Notice]

@@ -137,6 +137,7 @@ class Feed:
     page was requested, None if no page is being read. `live`: the connection has reached the end
     of the log since it attached. `folding`: more than the lag limits have waited since it was last
     at the end. `unwritten`: frames not yet written to its socket, as (through, events, bytes).
+    `noticed`: no notice of it to other nodes is on its way.
     """
 
     connection: ConnectionId
@@ -145,6 +146,7 @@ class Feed:
     replay_until: int
     redelivery: Redelivery
     gauge: SocketGauge = attrs.field(factory=SocketGauge)
+    noticed: bool = True
     reading_until: int | None = None
     live: bool = False
     folding: bool = False

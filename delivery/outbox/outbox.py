@@ -198,10 +198,12 @@ class Outbox(Drafts[T]):
         position: Resumption,
         known: Cursor | None = None,
         gauge: SocketGauge | None = None,
+        *,
+        noticed: bool = True,
     ) -> list[OutboxCommand]:
         """Start feeding a connection; an older connection of the same session is superseded.
 
-        `known`: the cursor in the journal, for a session that is not remembered here.
+        `known`: the cursor in the journal of a session not remembered here; `noticed`: see `Feed`.
         """
         superseded = [
             Superseded(feed.connection) for feed in self._feeds.values() if feed.session == session
@@ -209,22 +211,20 @@ class Outbox(Drafts[T]):
         for command in superseded:
             self.detach(command.connection)
         redelivery = Redelivery(self._limits.patience)
-        feed = Feed(
-            connection, session, position.offset, self.last, redelivery, gauge or SocketGauge()
-        )
+        gauge = gauge or SocketGauge()
+        feed = Feed(connection, session, position.offset, self.last, redelivery, gauge, noticed)
         self._feeds[connection] = feed
         self._retries.began(feed)
         self._resume(session, position, known)
         return [*superseded, *self._pump.go_on(feed, self.last)]
 
     def attached_elsewhere(self, session: SessionId, newer: ConnectionId) -> list[OutboxCommand]:
-        """The session has another connection, at another node: an older one is superseded. Ids sort
-        by birth."""
-        older = [
-            feed.connection
-            for feed in self._feeds.values()
-            if feed.session == session and feed.connection < newer
-        ]
+        """A notice says that the session has this connection. At another node, it supersedes those
+        here whose own notice came before: clocks of nodes differ, the order of notices does not."""
+        if newer in self._feeds:
+            self._feeds[newer].noticed = True
+        known = [each for each in self._feeds.values() if each.session == session]
+        older = [each.connection for each in known if each.noticed and newer not in self._feeds]
         for connection in older:
             self.detach(connection)
         return [Superseded(connection) for connection in older]

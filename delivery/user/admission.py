@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -13,8 +13,8 @@ import outcome
 from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.errors import TooManyConnections
-from greenroom.delivery.events.ids import EventId, SessionId, UserId
-from greenroom.delivery.events.nodes.notice import What
+from greenroom.delivery.events.ids import ConnectionId, EventId, SessionId, UserId
+from greenroom.delivery.events.nodes.notice import Notice, What
 from greenroom.delivery.events.record import Cursor, Record
 from greenroom.delivery.journal.nodes import notices_of
 from greenroom.delivery.journal.reads import Question, Reads
@@ -161,16 +161,32 @@ class Admission:
         cursor: Cursor | None,
         event: EventId | None,
     ) -> list[OutboxCommand]:
+        connection, moved = request.connection, False
         if session is None or not position.recovered:  # the old session keeps what it received
             session, cursor = self._parts.ids.new(SessionId), None
         else:
-            moved = What.SESSION, session, request.connection
-            self._outbox.note(notices_of(self._parts.journal, self._user, *moved))
-        last, epoch = self._outbox.last, self._outbox.epoch
-        commands = self._outbox.attach(request.connection, session, position, cursor, request.gauge)
+            moved = self._announce(session, connection)
+        last, epoch, gauge = self._outbox.last, self._outbox.epoch, request.gauge
+        commands = self._outbox.attach(
+            connection, session, position, cursor, gauge, noticed=not moved
+        )
         asks, recovered = self._asks.asked, position.recovered
         reply.succeed(Attached(session, epoch, last, recovered, position.offset, event, asks))
         return commands
+
+    def _announce(self, session: SessionId, connection: ConnectionId) -> bool:
+        """Tell other nodes at once: the order of such notices says which node had the session
+        last. False if there are no others ever."""
+        journal, moved = self._parts.journal, (What.SESSION, session, connection)
+        notices = notices_of(journal, self._user, *moved)
+        if notices:
+            kept = journal.append_soon(notices)
+            self._parts.tell_answer(self._actor, kept, partial(self._announced, notices))
+        return bool(notices)
+
+    def _announced(self, notices: Sequence[Notice], kept: ReplyOutcome[None]) -> None:
+        if isinstance(kept, outcome.Error):  # later, then
+            self._outbox.note(notices)
 
     def _position(
         self, request: Attach, session: SessionId | None, before: int | None, known: _KnownSession

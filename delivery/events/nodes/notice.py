@@ -19,7 +19,7 @@ class What(enum.StrEnum):
     TYPING = "typing"
     """Someone is writing: the thread, and who."""
     SESSION = "session"
-    """A session is attached at another node: its id, and the connection's."""
+    """A session is attached at a node: its id, and the connection's. That node reads it, too."""
     THREAD_ERASED = "thread_erased"
     """A thread is erased: its id, and the offset through which."""
     USER_ERASED = "user_erased"

@@ -144,9 +144,10 @@ def _after(
 
 
 def _is_new(row: _NoticeRow, place: NoticePlace) -> bool:
-    """A newer version may say more than is known here."""
+    """A newer version may say more than is known here. Of this node's own, a session's is read: it
+    tells which of two nodes had the session first."""
     number, _, is_mine, _, what, _ = row
-    return not is_mine and number not in place.read and what in KNOWN
+    return number not in place.read and what in KNOWN and (what == What.SESSION or not is_mine)
 
 
 def _notice_of(row: _NoticeRow) -> Notice:

@@ -19,13 +19,16 @@ from psycopg.conninfo import conninfo_to_dict
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.delivery.errors import EventNotKept, RunStopped
 from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.journal.nodes import ReadNodes
 from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
 from greenroom.delivery.journal.postgres.node_reads import NOTICES_KEPT_SECONDS, NoticePlace
 from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.messages import EraseThread, SessionTaken, ShowTyping, ThreadErased
 from greenroom.delivery.user.nodes.following import AllMayConnect, Following
+from greenroom.delivery.user.parts import wall_clock_ms
 from greenroom.transport.connection.machine.events import Disconnected
+from tests.delivery import backstage
 from tests.delivery.backstage import ALICE, Backstage, open_backstage
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
 
@@ -225,6 +228,34 @@ async def test_a_client_that_moves_to_a_node_which_has_not_read_its_events_yet_l
             await until(lambda: user.gauge.last == moved.attached.offset == 302)
         async with there.client(offset=1000) as other:
             assert not other.attached.recovered, "there are not so many"
+
+
+async def test_clocks_that_differ_by_a_minute_change_nothing_between_nodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast = IdSource(lambda: wall_clock_ms() + 60_000)
+    async with node(tmp_path) as here, node(tmp_path) as there:
+        async with here.client() as client, here.run() as run:
+            await (await run.agent_thinking(text="one")).wait_received(timeout=60)
+            await until(lambda: client.offsets == [1, 2])
+        session = client.attached.session
+        monkeypatch.setattr(backstage, "IDS", fast)
+        async with here.client(session=session, offset=2) as first:
+            monkeypatch.undo()
+            assert first.attached.session == session
+            async with there.client(session=session, offset=2) as second, there.run() as run:
+                assert second.attached.session == session
+                assert second.socket.connection < first.socket.connection, "it seems to be older"
+                await until(lambda: bool(first.of(SessionTaken)))
+                async with here.client(session=session, offset=2) as third, here.run() as other:
+                    await until(lambda: bool(second.of(SessionTaken)))
+                    await run.agent_thinking(text="by one clock")
+                    await other.agent_thinking(text="by the other")
+                    await until(lambda: third.kinds.count("agent_thinking") == 2)
+                    assert third.offsets == list(range(3, 3 + len(third.offsets)))
+                    assert third.of(SessionTaken) == []
+        kinds = await there.kinds()
+        assert "agent_failed" not in kinds, "no lease was taken"
 
 
 async def test_typing_reaches_other_nodes(tmp_path: Path) -> None:
