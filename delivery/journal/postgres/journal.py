@@ -20,6 +20,7 @@ from greenroom.delivery.errors import (
     JournalError,
     JournalFailed,
     JournalLost,
+    JournalUnreachable,
     LeaseLost,
 )
 from greenroom.delivery.events.record import Entry, Record
@@ -177,7 +178,7 @@ class PostgresJournal(ThreadedJournal):
         self._lease = lease
         wake_ups = WakeUps(self._session.url, self._me)
         claims = PostgresClaims(self._session.database, self._me, self._write)
-        self._nodes = PostgresNodes(lease, wake_ups, claims, self._begin_again)
+        self._nodes = PostgresNodes(lease, wake_ups, claims, self._begin_again, self._silent)
         store = PostgresStore(self._session.database, self._me)
         answers = [self._reading(session) for session in self._to_read]
         sweeper = PostgresSweeper(self._session.database, store)
@@ -199,6 +200,12 @@ class PostgresJournal(ThreadedJournal):
 
     def _me(self) -> int | None:
         return self._lease.number
+
+    def _silent(self) -> None:
+        if not self.trouble:
+            text = f"{self._where} has not answered for as long as the lease of this server"
+            advice = "start it, or mend the network; the journal then continues by itself"
+            self._health.note(JournalUnreachable(text, advice=advice))
 
     async def _begin_again(self) -> None:
         self._committer.hand_over()
@@ -280,7 +287,17 @@ class PostgresJournal(ThreadedJournal):
 
     def _answer_from(self, session: Session, store: PostgresStore, question: Question[R]) -> R:
         """Runs on a reader's thread."""
-        return self._on_thread(partial(store.answer, question), session.check)
+        return self._on_thread(partial(self._ask_again, session, store, question), session.check)
+
+    def _ask_again(self, session: Session, store: PostgresStore, question: Question[R]) -> R:
+        """A connection that broke while nothing was asked is found to have by the next question."""
+        try:
+            return store.answer(question)
+        except psycopg.OperationalError:
+            if not session.database.connection.closed:
+                raise
+        session.check()
+        return store.answer(question)
 
     def _look(self) -> None:
         """Check periodically, on the thread, that the server answers."""

@@ -39,15 +39,19 @@ class PostgresNodes:
         wake_ups: WakeUps,
         claims: Claims,
         begin_again: Callable[[], Awaitable[None]],
+        silent: Callable[[], None],
     ) -> None:
-        """`begin_again` refuses all that was appended so far, and has `rejoin` called."""
+        """`begin_again` refuses all that was appended so far, and has `rejoin` called. `silent` is
+        called when the lease was not renewed in its time: the server may be waited for."""
         self.claims: Claims = claims
         self._lease = lease
         self._wake_ups = wake_ups
         self._begin_again = begin_again
+        self._silent = silent
         self._callbacks = default_callbacks()
         self._beat = min(BEAT_SECONDS, lease.seconds / 4)
         self._beat_at = self._take_over_at = self._forget_at = 0.0
+        self._renewed_at = time.monotonic()
         self._lost = False
         self._is_lost = trio.Event()
         self._follower: Follower | None = None
@@ -71,6 +75,7 @@ class PostgresNodes:
         if now >= self._beat_at:
             self._beat_at = now + self._beat
             self._lease.renew(connection)
+            self._renewed_at = time.monotonic()
             self._forget(connection, now)
             if self._lease.others and self._follower is not None and now >= self._take_over_at:
                 self._take_over(connection, self._follower)
@@ -142,6 +147,7 @@ class PostgresNodes:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._cut, follower)
+                nursery.start_soon(self._watch)
                 nursery.start_soon(self._wake_ups.speak)
                 await self._wake_ups.listen(partial(self._heard, follower))
         finally:
@@ -155,6 +161,13 @@ class PostgresNodes:
         follower.appended(users)
         for notice in notices:
             follower.noticed(notice)
+
+    async def _watch(self) -> Never:
+        """A network that drops everything is no error until TCP gives up."""
+        while True:
+            await trio.sleep(self._beat)
+            if time.monotonic() - self._renewed_at > self._lease.seconds:
+                self._silent()
 
     def _tell(self) -> None:
         self._is_lost.set()
