@@ -208,9 +208,11 @@ class Admission:
         self._ask(question, request, reply)
 
     def _tell_of_lies(self, request: Attach, position: Resumption) -> None:
-        """Log and count a `hello` that claims more than the client was sent, or another log."""
+        """Log and count a `hello` that claims more than the client was sent, or another log. What
+        another node sent it may not be known here yet."""
         claimed = request.offset if request.epoch is not None else None
-        if position.recovered and claimed is not None and claimed > position.offset:
+        is_alone = self._parts.journal.nodes is None
+        if is_alone and position.recovered and claimed is not None and claimed > position.offset:
             self._parts.observer.report_refused("received")
             logger.info(
                 "%s: %s claims offset %d in its hello, but was sent events only through offset %d",
