@@ -10,13 +10,13 @@ import pytest
 import trio
 
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.kinds import Event, Kind
+from greenroom.delivery.events.kinds import TERMINAL, Event, Kind
 from tests.delivery.history.whole_runs import flaws
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, postgres_server
-from tests.system.going_on.test_runs_go_on import ended, ledger, top
 from tests.system.nodes.cluster import Cluster, open_cluster, tab_of
-from tests.system.nodes.test_chaos_of_nodes import Wanderer, Weather, check
-from tests.system.processes import eventually
+from tests.system.nodes.wanderers import Wanderer, Weather, check
+from tests.system.processes import Place, eventually
+from tests.system.tab import Tab
 
 pytestmark = NEEDS_POSTGRES
 
@@ -90,3 +90,18 @@ async def events_of(cluster: Cluster) -> list[Any]:
     async with open_postgres_journal(cluster.url) as journal:
         records = await journal.read(UserId("ann"), after=0, limit=100_000, max_bytes=1 << 30)
     return [Event.decode(record.body) for record in records]
+
+
+def ledger(place: Place) -> list[tuple[str, int]]:
+    """What was done, and in which attempt."""
+    path = place.folder / "ledger"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [(what, int(attempt)) for what, _, attempt in (line.split() for line in lines)]
+
+
+def top(tab: Tab, *kinds: Kind) -> list[Any]:
+    return [each for each in tab.seen if each["kind"] in kinds and "parent" not in each]
+
+
+def ended(tab: Tab) -> int:
+    return len(top(tab, *TERMINAL))
