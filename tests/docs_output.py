@@ -6,12 +6,14 @@ A page marks the place: `<!-- output: NAME -->`, a fenced block, `<!-- end -->`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import plan
 from examples.machines import two_phase_commit, unguarded_connection, vending_machine
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from rich.console import Console, RenderableType
@@ -126,6 +128,14 @@ def rendered(*renderables: RenderableType) -> str:
     return "\n".join(line.rstrip() for line in printed.get().splitlines())
 
 
+def scaling_plan() -> str:
+    """What `python bench/plan.py` says of the figures of the page on performance."""
+    try:
+        return plan.table(json.loads(plan.DATA.read_text("utf-8")))
+    except plan.NotMeasured as error:
+        return str(error)
+
+
 OUTPUTS: dict[str, Callable[[], str]] = {
     "timeline": lambda: fenced(run_timeline()),
     "usage": lambda: fenced(usage_overview()),
@@ -136,6 +146,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "connection-exploration": lambda: fenced(connection_exploration()),
     "browser-diagram": lambda: fenced(mermaid(BROWSER), "mermaid"),
     "run-diagram": lambda: fenced(mermaid(RUN_GRAMMAR), "mermaid"),
+    "plan": scaling_plan,
     "run-table": lambda: table(RUN_GRAMMAR).rstrip("\n"),
 }
 PICTURES: dict[str, Callable[[], str]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+from side_by_side.cluster import named
 from side_by_side.server import BENCH, MEMORY, PEER, SQLITE
 from side_by_side.table import Table
 
@@ -52,6 +53,7 @@ RUNS: Final = {
     "observers": Run(
         "Observers", "bench/observers.py", "1,000 users, without and with three observers by turns."
     ),
+    "cluster": Run("Several nodes on Postgres", "bench/cluster.py"),
     "upkeep": Run("Upkeep of a journal", "bench/upkeep.py", "", True),
 }
 
@@ -140,5 +142,18 @@ PROMISES: Final = [
     Promise(
         "three observers open beside none, p99 ms",
         *("observers", Cell("three observers", "p99 ms"), Cell("no observer", "p99 ms"), 1.1, 1.0),
+    ),
+    Promise(
+        "one node on Postgres beside SQLite, 16 at a time, CPU µs",
+        *("cluster", Cell(named(1), CPU), Cell(SQLITE, CPU), 1.6, 1.3),
+    ),
+    Promise(
+        "four nodes beside one, 16 at a time, CPU µs",
+        *("cluster", Cell(named(4), CPU), Cell(named(1), CPU), 1.3, 1.1),
+    ),
+    Promise(
+        "an event to another node beside one to the same, two nodes, p99 ms",
+        *("cluster", Cell(named(2), "p99 elsewhere"), Cell(named(2), "p99 ms"), 3.0, 2.0),
+        table=2,
     ),
 ]

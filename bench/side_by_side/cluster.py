@@ -12,7 +12,7 @@ import attrs
 
 from side_by_side.client import Client
 from side_by_side.postgres import PostgresServer
-from side_by_side.server import POSTGRES, Server, running
+from side_by_side.server import POSTGRES, SQLITE, Server, running
 
 
 @attrs.frozen
@@ -21,6 +21,7 @@ class Cluster:
 
     servers: tuple[Server, ...]
     postgres: PostgresServer | None = None
+    database: str = ""
 
     @property
     def nodes(self) -> int:
@@ -42,14 +43,24 @@ class Cluster:
         """Of Postgres."""
         return _engine_seconds(self.postgres) if self.postgres else 0.0
 
+    def disk_bytes(self) -> int:
+        """Of the database."""
+        return self.postgres.bytes(self.database) if self.postgres else 0
+
+
+def named(nodes: int) -> str:
+    """The row of a table; of no nodes, of a server on SQLite."""
+    return f"Postgres, {nodes} node{'s' if nodes > 1 else ''}" if nodes else SQLITE
+
 
 @contextmanager
 def on_postgres(postgres: PostgresServer, nodes: int) -> Iterator[Cluster]:
     """Start servers on a new database, one after the other."""
-    url = postgres.url(f"bench{time.monotonic_ns()}")
+    name = f"bench{time.monotonic_ns()}"
+    url = postgres.url(name)
     with ExitStack() as stack:
         servers = [stack.enter_context(running(POSTGRES, journal=url)) for _ in range(nodes)]
-        yield Cluster(tuple(servers), postgres)
+        yield Cluster(tuple(servers), postgres, name)
 
 
 def _engine_seconds(postgres: PostgresServer) -> float:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 
@@ -74,11 +74,20 @@ class PostgresServer:
 
     def command(self, sql: str, database: str = "postgres") -> None:
         """Have an administrator's command carried out."""
+        with self._administrator(database) as admin:
+            admin.execute(sql.encode())
+
+    def bytes(self, database: str) -> int:
+        """What the database takes on the disk."""
+        with self._administrator(database) as admin:
+            (size,) = admin.execute("SELECT pg_database_size(current_database())").fetchone()
+        return int(size)
+
+    def _administrator(self, database: str) -> Any:
         import psycopg  # where it is missing, these tests are skipped
 
         url = f"postgresql://greenroom@:{self.port}/{database}?host={self.directory}"
-        with psycopg.connect(url, autocommit=True) as admin:
-            admin.execute(sql.encode())
+        return psycopg.connect(url, autocommit=True)
 
     def _run(self, name: str, *arguments: str) -> None:
         command = [program(name) or name, "-D", str(self._data), *arguments]

@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
+AGENT = "async def agent(run, said):\n    await run.final_report(report=said)\n"
+STOPPING = 40.0
+"""Seconds beyond `drain_seconds` that docs/operations.md tells a process manager to wait."""
 
 
 def printed(language: str, containing: str = "", page: str = "deploy") -> str:

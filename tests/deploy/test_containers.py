@@ -18,14 +18,10 @@ import pytest
 import yaml
 
 from greenroom import Settings
-from tests.deploy.printed import printed
+from tests.deploy.printed import AGENT, STOPPING, printed
 from tests.protocol.asgi_servers import SERVERS, serving_on
 from tests.protocol.server import SECRET
 from tests.system.processes import free_port
-
-AGENT = "async def agent(run, said):\n    await run.final_report(report=said)\n"
-STOPPING = 40.0
-"""Seconds beyond `drain_seconds` that docs/operations.md tells a process manager to wait."""
 
 
 def pod() -> dict[str, Any]:
