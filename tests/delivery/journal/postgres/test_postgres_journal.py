@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 import trio
 from psycopg.conninfo import conninfo_to_dict
@@ -26,7 +27,7 @@ from greenroom.delivery.journal.postgres import opening
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.journal import open_postgres_journal
-from greenroom.delivery.journal.postgres.opening import connect, prepare
+from greenroom.delivery.journal.postgres.opening import connect, epoch_of, prepare
 from greenroom.delivery.journal.postgres.store import PostgresStore
 from greenroom.delivery.journal.postgres.tables import MIGRATIONS
 from tests.delivery.journal.journal_conformance import (
@@ -229,11 +230,16 @@ async def test_the_tables_of_a_newer_greenroom_are_left_alone(url: str) -> None:
     assert type(await refusal(url)) is JournalTooNew
 
 
-async def test_a_server_that_is_too_old_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "OLDEST", 990_000)
-    refused = await refusal(url)
+async def test_a_server_that_is_too_old_is_named_and_gets_no_tables(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(psycopg.ConnectionInfo, "server_version", 130_014)
+        refused = await refusal(url)
     assert type(refused) is JournalFailed
-    assert "the journal needs 99" in str(refused)
+    assert "this Postgres is version 13, but the journal needs 14" in str(refused)
+    with closing(connect(url)) as connection:
+        assert epoch_of(connection) == ""
 
 
 async def test_a_server_of_an_earlier_schema_keeps_the_journal_for_itself(url: str) -> None:
