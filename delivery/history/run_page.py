@@ -10,6 +10,7 @@ import attrs
 
 from greenroom.delivery.errors import UnknownEvent, damaged
 from greenroom.delivery.events.ids import RunId, born_beside
+from greenroom.delivery.events.kinds import Event, Kind
 from greenroom.delivery.events.record import RUN_ENDS, Record
 from greenroom.delivery.history.timeline import EventReports, Moment, moments_of
 from greenroom.delivery.journal.journal import MOST_REPORTS
@@ -21,17 +22,21 @@ LOOKED_THROUGH: Final = 1_000
 
 SESSIONS: Final = 100
 MARKS_OF_EACH: Final = 10
+BEGINNING: Final = 20
+"""A user's events, from the run's first on, in which it is looked for who is its agent."""
+
 DEEPEST: Final = 20
 """Steps up from a sub-run to the run."""
 
 
 @attrs.frozen
 class RunPage:
-    """`first`: the first event of the run that is kept. `sizes`: the bytes of each moment's event.
-    `after`: the offset after which the next page begins; None if the run, as far as it got, ends
-    here. `goes_on`: it has not ended."""
+    """`first`: the first event of the run that is kept; `agent`: None if it has not begun. `sizes`:
+    the bytes of each moment's event. `after`: the offset after which the next page begins; None if
+    the run, as far as it got, ends here. `goes_on`: it has not ended."""
 
     first: Record
+    agent: str | None
     moments: tuple[Moment, ...]
     sizes: tuple[int, ...]
     after: int | None
@@ -66,6 +71,7 @@ class ReadRunPage(Question[RunPage]):
         is_over = is_over or through >= reads.bounds(first.user).last
         return RunPage(
             first=first,
+            agent=_agent(reads, first),
             moments=self._moments(reads, first, mine),
             sizes=tuple(len(record.body) for record, _ in mine),
             after=None if is_over else through,
@@ -140,6 +146,14 @@ class _Family:
             first = self._reads.runs.first(parent)
             above = None if first is None else self._depth(first, left - 1)
         return None if above is None else above + 1
+
+
+def _agent(reads: Reads, first: Record) -> str | None:
+    """Says one of the first events, on whatever page they are."""
+    for record in reads.read(first.user, first.offset - 1, BEGINNING, PAGE_BYTES):
+        if record.run == first.run and record.kind is Kind.AGENT_STARTED:
+            return str(Event.decode(record.body).data.get("agent"))
+    return None
 
 
 def _last(records: Sequence[Record], start: int) -> int:

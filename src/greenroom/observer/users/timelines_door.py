@@ -16,7 +16,7 @@ import orjson
 from greenroom.admin.guard import Guard
 from greenroom.admin.runs_door import RUNS
 from greenroom.delivery.events.ids import RunId, named
-from greenroom.delivery.events.kinds import TERMINAL, Kind
+from greenroom.delivery.events.kinds import TERMINAL
 from greenroom.delivery.history.run_page import ReadRunPage, RunPage
 from greenroom.delivery.history.timeline import Moment, ending_of
 from greenroom.delivery.history.timeline_json import moment_as_json
@@ -58,14 +58,13 @@ def _as_json(page: RunPage, *, texts: bool) -> Mapping[str, object]:
     first = page.first
     own = [moment.event for moment in page.moments if moment.depth == 0]
     end = next((event for event in own if event.kind in TERMINAL), None)
-    agents = (event.data.get("agent") for event in own if event.kind is Kind.AGENT_STARTED)
     return {
         "schema": SCHEMA,
         "run": first.run,
         "parent": first.parent,
         "user": first.user,
         "thread": first.thread,
-        "agent": next(agents, None),
+        "agent": page.agent,
         "began": first.at,
         "ended": end.at if end else None,
         "ending": ending_of(end.kind, end.data) if end else None,

@@ -69,6 +69,7 @@ def test_a_page_ends_where_the_next_begins(server: Server) -> None:
     first = asked(server, f"runs/{run}?limit=3")
     second = asked(server, f"runs/{run}?limit=3&after={first['after']}")
     assert kinds(first) + kinds(second) == kinds(asked(server, f"runs/{run}"))
+    assert first["agent"] == second["agent"] == "analyst", "also where its beginning is not"
     assert (first["ending"], second["ending"], second["after"]) == (None, "ok", None)
 
 
