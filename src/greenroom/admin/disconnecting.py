@@ -70,10 +70,11 @@ class Disconnects:
         """Return once none of the user's connections is sent anything any more, and the journal has
         kept the refusal and that cancelled runs do not go on; the number of the connections."""
         reason, seconds = _checked_reason(reason), None if until is None else _seconds(until)
+        banned = self._banned(user, seconds)
         ms = 0 if seconds is None else round(seconds * 1000)
         of = reason or "", int(reconnect), int(cancel_runs), ms
         notices = notices_of(self.journal, user, What.DISCONNECTED, *of)
-        owed = self._keep([*self._banned(user, seconds), *notices])
+        owed = self._keep([*banned, *notices])
         words = Disconnected(reason, RECONNECT if reconnect else None)
         handle = self.users.find(user)
         refs = [] if handle is None else list(connections_of(handle))
