@@ -31,6 +31,7 @@ from greenroom.testing.journal_conformance.entries import (
 )
 from greenroom.testing.journal_conformance.sync_journal import OpenJournal
 from tests.delivery.journal.postgres_server import HAS_POSTGRES, database_of
+from tests.delivery.journal.redis_server import HAS_REDIS, redis_url_of
 
 __all__ = [
     "ALICE",
@@ -70,7 +71,15 @@ def _open_postgres(directory: Path) -> AbstractAsyncContextManager[Journal]:
     return open_postgres_journal(database_of(directory))
 
 
+def _open_redis(directory: Path) -> AbstractAsyncContextManager[Journal]:
+    from greenroom.delivery.journal.redis.journal import open_redis_journal  # if there is one
+
+    return open_redis_journal(redis_url_of(directory))
+
+
 DURABLE: dict[str, OpenJournal] = {"sqlite": _open_sqlite}
 if HAS_POSTGRES:
     DURABLE["postgres"] = _open_postgres
+if HAS_REDIS:
+    DURABLE["redis"] = _open_redis
 BACKENDS: dict[str, OpenJournal] = {"memory": _open_memory, **DURABLE}

@@ -1,0 +1,62 @@
+"""Translates the errors of Redis into `JournalError`s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from coredis import exceptions
+
+from greenroom.delivery.errors import (
+    JournalBusy,
+    JournalError,
+    JournalFailed,
+    JournalFull,
+    JournalReadOnly,
+    JournalUnreachable,
+)
+
+AWAY: Final = (exceptions.ConnectionError, OSError, TimeoutError)
+_REFUSED: Final = ("NOPERM", "NOAUTH", "WRONGPASS", "invalid username-password", "ERR AUTH")
+_FULL: Final = ("OOM", "MISCONF")
+_AWAY: Final = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS")
+
+
+@contextmanager
+def in_our_words(where: str) -> Iterator[None]:
+    """Raise errors of Redis inside the block as a `JournalError`. `where` names the server, without
+    its password."""
+    try:
+        yield
+    except (exceptions.RedisError, *AWAY) as error:
+        raise in_words(where, error) from error
+
+
+def in_words(where: str, error: Exception) -> JournalError:
+    """The error that callers of the journal see."""
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError) or any(
+        word in said for word in _REFUSED
+    ):
+        return JournalFailed(
+            f"{where} refuses this service: {said}",
+            advice="check the user, the password and its rights: see docs/redis.md",
+        )
+    if any(word in said for word in _FULL):
+        return JournalFull(
+            f"{where} has no room: {said}",
+            advice="raise maxmemory or make room; the journal then continues by itself",
+        )
+    if isinstance(error, exceptions.ReadOnlyError) or "READONLY" in said:
+        return JournalReadOnly(
+            f"{where} is a replica: {said}", advice="name the primary server, not a replica"
+        )
+    if isinstance(error, AWAY) or any(word in said for word in _AWAY):
+        return JournalUnreachable(
+            f"{where} cannot be reached: {said}",
+            advice="start it, or mend the network; the journal then continues by itself",
+        )
+    if "BUSY " in said:
+        return JournalBusy(f"{where} is busy: {said}", advice="try again")
+    return JournalFailed(f"{where} failed: {said}", advice="see the log of the Redis server")

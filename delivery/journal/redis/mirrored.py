@@ -1,0 +1,142 @@
+"""A connection to the copy whose commits are kept in Redis first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from types import TracebackType
+from typing import Final, cast
+
+import apsw
+
+from greenroom.delivery.journal.redis.rows import Change, Row
+from greenroom.delivery.journal.sql.database import Rows, SqlValue
+
+_WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+
+
+class MirroredDatabase:
+    """Implements `Database`. `keep` is called with the changes of each transaction before it is
+    committed here: if it raises, the transaction is undone."""
+
+    def __init__(
+        self, connection: apsw.Connection, keep: Callable[[Sequence[Change]], None]
+    ) -> None:
+        self.connection = connection
+        self._keep = keep
+        self._session: apsw.Session | None = None
+        self._depth = 0
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.connection.in_transaction
+
+    def execute(self, statements: str, bindings: Sequence[SqlValue] = (), /) -> Rows:
+        match statements:
+            case "BEGIN IMMEDIATE":
+                self._begin()
+            case "COMMIT":
+                self._commit()
+            case "ROLLBACK":
+                self._undo()
+            case _ if self._stands_alone(statements):
+                with self:
+                    return cast(Rows, self.connection.execute(statements, bindings))
+            case _:
+                return cast(Rows, self.connection.execute(statements, bindings))
+        return cast(Rows, self.connection.execute("SELECT 1 WHERE false"))
+
+    def executemany(self, statements: str, bindings: Iterable[Sequence[SqlValue]], /) -> Rows:
+        if self._stands_alone(statements):
+            with self:
+                return cast(Rows, self.connection.executemany(statements, bindings))
+        return cast(Rows, self.connection.executemany(statements, bindings))
+
+    def changes(self) -> int:
+        return self.connection.changes()
+
+    def __enter__(self) -> MirroredDatabase:
+        if self._depth or self.in_transaction:
+            self.connection.__enter__()
+        else:
+            self._begin()
+        self._depth += 1
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> bool | None:
+        self._depth -= 1
+        if self._depth:
+            return self.connection.__exit__(kind, error, trace)
+        if error is not None:
+            self._undo()
+            return None
+        try:
+            self._commit()
+        except BaseException:
+            self._undo()
+            raise
+        return None
+
+    def _stands_alone(self, sql: str) -> bool:
+        return not self.in_transaction and sql.lstrip().upper().startswith(_WRITES)
+
+    def _begin(self) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        self._session = apsw.Session(self.connection, "main")
+        self._session.attach()
+
+    def _commit(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            changes = list(changes_of(self.connection, session.changeset()))
+            session.close()
+            if changes:
+                self._keep(changes)
+        self.connection.execute("COMMIT")
+
+    def _undo(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        if self.in_transaction:  # SQLite ends it itself after some errors
+            self.connection.execute("ROLLBACK")
+
+
+def changes_of(connection: apsw.Connection, changeset: bytes) -> Iterator[Change]:
+    """What a changeset says, with whole rows (https://sqlite.org/sessionintro.html)."""
+    for change in apsw.Changeset.iter(changeset):
+        shape = Shape(connection, change.name)
+        known = cast("Row", change.new if change.op == "INSERT" else change.old)
+        key = tuple(known[n] for n in sorted(change.pk_columns))
+        if change.op == "DELETE":
+            yield Change(change.name, shape.user(known), key, None)
+        else:
+            row = known if change.op == "INSERT" else shape.row(key)
+            yield Change(change.name, shape.user(row), key, row)
+
+
+class Shape:
+    """The columns of a table."""
+
+    def __init__(self, connection: apsw.Connection, table: str) -> None:
+        self._connection = connection
+        self._table = table
+        info = connection.execute(f'PRAGMA table_info("{table}")').fetchall()
+        self._names = [str(row[1]) for row in info]
+        self._keys = [str(row[1]) for row in info if row[5]]
+
+    def user(self, row: Row) -> str | None:
+        if "user" not in self._names:
+            return None
+        return cast("str | None", row[self._names.index("user")])
+
+    def row(self, key: Row) -> Row:
+        where = " AND ".join(f'"{name}" IS ?' for name in self._keys)
+        sql = f'SELECT * FROM "{self._table}" WHERE {where}'
+        return cast(Row, next(iter(self._connection.execute(sql, key))))
