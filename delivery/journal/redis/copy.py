@@ -44,6 +44,11 @@ class Copy:
         finally:
             self.database.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
 
+    def continue_from(self, number: int) -> None:
+        """Give no number of a record that was trimmed to another one."""
+        sql = "INSERT OR REPLACE INTO sqlite_sequence (rowid, name, seq) VALUES (1, 'log', ?)"
+        self.database.execute(sql, (number,))
+
     def catch_up(self, changes: Iterable[Change]) -> None:
         """Carry out changes that Redis kept and this copy did not."""
         with self.database:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -19,7 +19,7 @@ from greenroom.delivery.errors import (
     JournalUnreachable,
 )
 from greenroom.delivery.journal.redis.client import ANSWER_SECONDS, RedisClient
-from greenroom.delivery.journal.redis.errors import AWAY, in_our_words, in_words
+from greenroom.delivery.journal.redis.errors import AWAY, in_our_words
 from greenroom.delivery.journal.redis.rows import (
     LEASE,
     ROOT,
@@ -62,7 +62,7 @@ class Holding:
         self._holder = secrets.token_urlsafe(12)
         self._lease_ms = round(lease_seconds * 1000)
         self._renew_at = 0.0
-        self._fence, self._commit = "", 0
+        self._fence, self._commit, self.number = "", 0, 0
         self.epoch = ""
         self._lost: str | None = None
         self.unanswered: Unanswered | None = None
@@ -83,8 +83,8 @@ class Holding:
                 )
             left = answer[2]
             time.sleep(AGAIN_SECONDS)
-        _, self._fence, self.epoch, version, commit, _ = answer
-        self._commit = int(commit)
+        _, self._fence, self.epoch, version, commit, number = answer
+        self._commit, self.number = int(commit), int(number or 0)
         if int(version) > VERSION:
             raise JournalTooNew(
                 f"{self.where} has version {version} of a journal, but this greenroom reads up to"
@@ -114,22 +114,27 @@ class Holding:
         keys = [ROOT, *(each.place for each in (*removed, *others))]
         values = [part for each in others for part in (each.field, encoded(each.row or ()))]
         fields = [each.field for each in removed]
-        call = keys, ["", str(self._commit), append, len(removed), *fields, *values]
+        numbers = [each.key[0] for each in others if each.table == "log"]
+        last = str(max(cast("list[int]", numbers), default=""))
+        call = keys, [str(self._commit), append, last, len(removed), *fields, *values]
         try:
             answer = self._run_commit(*call)
         except AWAY as lost:
             self._is_cut, self.unanswered = True, Unanswered(append, changes)
-            if not self._was_kept(lost):
-                answer = self._run_commit(*call)
-            else:
-                answer = ["kept"]
+            if self._was_kept(lost):
+                return
+            answer = self._run_commit(*call)
         self._judge(answer)
         self._commit += 1
 
-    def check(self) -> None:
-        """Raises `JournalLost`, and `JournalUnreachable` while no answer is known."""
+    def check_lost(self) -> None:
+        """On any thread. Raises `JournalLost`."""
         if self._lost is not None:
             raise JournalLost(self._lost, advice="restart the service, once no other one is there")
+
+    def check(self) -> None:
+        """Raises `JournalLost`, and `JournalUnreachable` while no answer is known."""
+        self.check_lost()
         if self._is_cut:
             raise JournalUnreachable(
                 f"{self.where} cannot be reached",
@@ -186,7 +191,8 @@ class Holding:
         _, self._fence, epoch, commit, append = answer
         self._is_cut, self.unanswered = False, None
         if unanswered is not None and append == unanswered.append:
-            self._check_found(answer, epoch, [str(int(commit) - 1)])
+            self._commit += 1
+            self._check_found(answer, epoch, [commit])
             return unanswered
         self._check_found(answer, epoch, [commit])
         return None
@@ -219,7 +225,7 @@ class Holding:
         return self._client.run(script, [ROOT, LEASE], arguments)
 
     def _run_commit(self, keys: list[str], arguments: list[object]) -> list[str]:
-        return self._client.run(COMMIT, keys, [self._fence, *arguments[1:]])
+        return self._client.run(COMMIT, keys, [self._fence, *arguments])
 
     def _check_server(self) -> None:
         info = self._client.call(_info)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from socket import gethostname
 from typing import TypeVar
@@ -25,6 +25,7 @@ from greenroom.delivery.journal.redis.mirrored import MirroredDatabase
 from greenroom.delivery.journal.redis.store import RedisStore
 from greenroom.delivery.journal.redis.sweeper import RedisSweeper
 from greenroom.delivery.journal.sql.store import SqlStore
+from greenroom.delivery.journal.sqlite.errors import in_our_words as of_the_copy
 
 R = TypeVar("R")
 
@@ -62,6 +63,7 @@ def _open(url: str, new_epoch: Callable[[], str], lease: float) -> tuple[Holding
             with copy.database:
                 for table, rows in holding.rows():
                     copy.fill(table, rows)
+                copy.continue_from(holding.number)
     except BaseException:
         holding.abandon()
         raise
@@ -73,7 +75,7 @@ class RedisJournal(ThreadedJournal):
 
     def __init__(self, holding: Holding, copy: Copy, thread: JournalThread, pace: Pace) -> None:
         self._holding, self._copy = holding, copy
-        database = MirroredDatabase(copy.database, holding.keep)
+        self._mirrored = database = MirroredDatabase(copy.database, holding.keep)
         store = RedisStore(database)
         answers = [self._reading(each) for each in copy.to_read]
         sweeper = RedisSweeper(database, store)
@@ -87,9 +89,18 @@ class RedisJournal(ThreadedJournal):
 
     def _check(self) -> None:
         self._holding.check()
+        self._pay()
 
-    def _in_our_words(self) -> AbstractContextManager[None]:
-        return in_our_words(self._holding.where)
+    def _pay(self) -> None:
+        if owed := self._mirrored.owed:
+            self._copy.catch_up(owed)
+            self._store.forget_ends()
+            self._mirrored.owed = ()
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        with in_our_words(self._holding.where), of_the_copy("the copy of the journal"):
+            yield
 
     def _bytes(self) -> int:
         return self._used
@@ -99,15 +110,14 @@ class RedisJournal(ThreadedJournal):
 
     def _answer_from(self, store: SqlStore, question: Question[R]) -> R:
         """Runs on a reader's thread."""
-        return self._on_thread(partial(store.answer, question), _may_read)
+        return self._on_thread(partial(store.answer, question), self._holding.check_lost)
 
     def _look(self) -> None:
         try:
             with self._in_our_words():
                 if kept := self._holding.look():
-                    self._copy.catch_up(kept)
-                    self._store.forget_ends()
-                self._holding.check()
+                    self._mirrored.owed = [*self._mirrored.owed, *kept]
+                self._check()
                 self._used = self._copy.bytes()
                 self._free_bytes, self._oldest_at = self._sweeper.use()
         except JournalError as error:
@@ -120,7 +130,3 @@ class RedisJournal(ThreadedJournal):
         self._readers.close()
         self._copy.close()
         self._holding.close()
-
-
-def _may_read() -> None:
-    """What the copy has is durable."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from types import TracebackType
 from typing import Final, cast
 
@@ -26,6 +25,8 @@ class MirroredDatabase:
         self._keep = keep
         self._session: apsw.Session | None = None
         self._depth = 0
+        self.owed: Sequence[Change] = ()
+        """What was kept and could not be committed here, for want of room on this disk."""
 
     @property
     def in_transaction(self) -> bool:
@@ -98,7 +99,9 @@ class MirroredDatabase:
             session.close()
             if changes:
                 self._keep(changes)
+                self.owed = changes
         self.connection.execute("COMMIT")
+        self.owed = ()
 
     def _undo(self) -> None:
         if self._session is not None:

@@ -47,9 +47,13 @@ class RedisServer:
         self._process.kill()
         self._process.wait()
 
-    def command(self, *words: str) -> bytes:
+    def command(self, *words: str, number: int = 0) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            connection.sendall((" ".join(words) + "\r\n").encode())
+            connection.sendall(f"SELECT {number}\r\n".encode())
+            if connection.recv(65536) != b"+OK\r\n":
+                raise ConnectionError("it is not ready")
+            parts = "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
+            connection.sendall(f"*{len(words)}\r\n{parts}".encode())
             return connection.recv(65536)
 
     def url(self, number: int) -> str:
@@ -70,4 +74,28 @@ _places: dict[str, int] = {}
 
 def redis_url_of(directory: Path) -> str:
     """The database that stands for a directory of a test."""
-    return redis_server().url(_places.setdefault(str(directory), len(_places)))
+    return redis_server().url(number_of(directory))
+
+
+def number_of(directory: Path) -> int:
+    return _places.setdefault(str(directory), len(_places))
+
+
+_COPY: Final = """
+for _, key in ipairs(redis.call('KEYS', '*')) do
+    redis.call('COPY', key, key, 'DB', ARGV[1], 'REPLACE')
+end
+"""
+
+
+def copy_journal(directory: Path) -> None:
+    copy = number_of(directory / "copy")
+    redis_server().command("EVAL", _COPY, "0", str(copy), number=number_of(directory))
+
+
+def replace_journal(directory: Path, to: str) -> None:
+    server, number = redis_server(), number_of(directory)
+    server.command("FLUSHDB", number=number)
+    if to == "copy":
+        server.command("SWAPDB", str(number), str(number_of(directory / "copy")))
+    server.command("CLIENT", "KILL", "TYPE", "normal")

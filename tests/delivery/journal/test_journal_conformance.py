@@ -17,6 +17,8 @@ from tests.delivery.journal.postgres.conformance import PostgresConformance
 from tests.delivery.journal.postgres_server import (
     NEEDS_POSTGRES,
 )
+from tests.delivery.journal.redis.conformance import RedisConformance
+from tests.delivery.journal.redis_server import NEEDS_REDIS
 
 pytestmark = pytest.mark.requirement("R20")
 
@@ -60,4 +62,9 @@ def replace_files(place: Path, to: Literal["empty", "copy"]) -> None:
 
 @NEEDS_POSTGRES
 class TestPostgres(PostgresConformance):
+    pass
+
+
+@NEEDS_REDIS
+class TestRedis(RedisConformance):
     pass

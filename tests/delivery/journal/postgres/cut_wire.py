@@ -1,4 +1,4 @@
-"""A wire to a Postgres server that loses an answer on purpose."""
+"""A wire to a database server that loses an answer on purpose."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ class CutWire:
     """Passes bytes on between `port` and the server's socket. Armed, it cuts the connection over
     which the next commit goes: before the server has it, or after, so that its answer is lost."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str | tuple[str, int], commit: bytes = _COMMIT) -> None:
+        """`server`: its socket's path, or its address. `commit`: what only a commit contains."""
         self._server = server
+        self._commit = commit
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
         self._armed: str | None = None
@@ -46,7 +48,8 @@ class CutWire:
         with suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
-                server = socket.socket(socket.AF_UNIX)
+                is_local = isinstance(self._server, str)
+                server = socket.socket(socket.AF_UNIX if is_local else socket.AF_INET)
                 server.connect(self._server)
                 self._sockets += (client, server)
                 self._start(self._pass_on, client, server)
@@ -55,7 +58,7 @@ class CutWire:
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
             while data := one.recv(65536):
-                if self._armed is not None and _COMMIT in data:
+                if self._armed is not None and self._commit in data:
                     self._cut(data, one, other)
                     return
                 other.sendall(data)

@@ -1,0 +1,45 @@
+"""How the suite opens, cuts and replaces a journal in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import trio
+
+from greenroom.delivery.journal.journal import Journal
+from greenroom.testing.journal_conformance import CutNextAppend, Feature, JournalConformance
+from tests.delivery.journal.journal_conformance import BACKENDS
+from tests.delivery.journal.postgres.cut_wire import CutWire
+from tests.delivery.journal.redis_server import (
+    copy_journal,
+    number_of,
+    redis_server,
+    replace_journal,
+)
+
+
+class RedisConformance(JournalConformance):
+    lacks: ClassVar[Mapping[Feature, str]] = {"nodes": "one server at a time writes it"}
+    examples = 20  # each has to wait for a server
+
+    def open_journal(self, place: Path) -> AbstractAsyncContextManager[Journal]:
+        return BACKENDS["redis"](place)
+
+    @asynccontextmanager
+    async def open_over_a_wire(self, place: Path) -> AsyncIterator[tuple[Journal, CutNextAppend]]:
+        from greenroom.delivery.journal.redis.journal import open_redis_journal
+
+        server = redis_server()
+        with closing(CutWire(("127.0.0.1", server.port), b"greenroom:rows:")) as wire:
+            url = f"redis://127.0.0.1:{wire.port}/{number_of(place)}"
+            async with open_redis_journal(url) as journal:
+                yield journal, wire.cut_next_commit
+
+    async def copy(self, place: Path) -> None:
+        await trio.to_thread.run_sync(copy_journal, place)
+
+    async def fail_over(self, place: Path, to: Literal["empty", "copy"]) -> None:
+        await trio.to_thread.run_sync(replace_journal, place, to)
