@@ -42,6 +42,7 @@ EXTRAS = (
     "testing",
     "remote",
     "postgres",
+    "redis",
     "fastapi",
     "pydantic-ai",
     "langgraph",

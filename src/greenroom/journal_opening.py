@@ -28,7 +28,8 @@ logger = logging.getLogger("greenroom")
 async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterator[Journal]:
     """The journal of the caller, or the one of the settings, which is closed at the end.
 
-    Raises the errors of `open_sqlite_journal` and `open_postgres_journal`, and `BadSettings`.
+    Raises the errors of `open_sqlite_journal`, `open_postgres_journal` and `open_redis_journal`,
+    and `BadSettings`.
     """
     _check_role(settings, given)
     if given is not None:
@@ -80,11 +81,33 @@ async def _open_in_turn(settings: Settings, stack: AsyncExitStack) -> Journal:
 def _opened(journal: Path | DatabaseUrl, interval: float) -> AbstractAsyncContextManager[Journal]:
     if isinstance(journal, Path):
         return open_sqlite_journal(journal, commit_interval=interval)
+    if journal.is_in_redis:
+        return _opened_in_redis(journal, interval)
     try:
         from greenroom.delivery.journal.postgres.journal import open_postgres_journal
     except ImportError as error:
         raise without_psycopg(journal) from error
     return open_postgres_journal(journal.url, commit_interval=interval)
+
+
+def _opened_in_redis(journal: DatabaseUrl, interval: float) -> AbstractAsyncContextManager[Journal]:
+    try:
+        from greenroom.delivery.journal.redis.journal import open_redis_journal
+    except ImportError as error:
+        raise BadSettings(
+            [f"the package coredis is missing, for {journal}"],
+            advice='run `pip install "greenroom[redis]"`',
+        ) from error
+    return open_redis_journal(journal.url, commit_interval=interval)
+
+
+def check_it_can_be_read(journal: DatabaseUrl) -> None:
+    """Raises `BadSettings` for a journal in Redis."""
+    if journal.is_in_redis:
+        raise BadSettings(
+            [f"only the server that has it can read the journal at {journal}"],
+            advice="ask that server, with --url where the command takes that",
+        )
 
 
 def without_psycopg(journal: DatabaseUrl) -> BadSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from typing import Final, cast
 from urllib.parse import urlsplit
 
 import attrs
-from coredis import Redis
+from coredis import Redis, exceptions
 
 from greenroom.delivery.errors import (
     JournalBusy,
@@ -31,6 +32,8 @@ from greenroom.delivery.journal.redis.rows import (
     table_of,
 )
 from greenroom.delivery.journal.redis.scripts import AGAIN, COMMIT, GIVE_UP, RENEW, TAKE
+
+logger = logging.getLogger("greenroom.delivery")
 
 VERSION: Final = 1
 OLDEST: Final = 7
@@ -74,14 +77,14 @@ class Holding:
         waited for. Raises `JournalTooNew` and the errors of Redis."""
         self._check_server()
         arguments = [self._holder, self._name, self._lease_ms, new_epoch]
-        left = float("inf")
+        left = self._lease_ms + 1
         while (answer := self._run(TAKE, arguments))[0] == "held":
-            if answer[2] > left:
+            if int(answer[2]) > left:
                 raise JournalBusy(
                     f"another server, {answer[1]}, has the journal in {self.where}",
                     advice="stop it first, or start this one with --wait SECONDS",
                 )
-            left = answer[2]
+            left = int(answer[2])
             time.sleep(AGAIN_SECONDS)
         _, self._fence, self.epoch, version, commit, number = answer
         self._commit, self.number = int(commit), int(number or 0)
@@ -235,11 +238,26 @@ class Holding:
                 f"{self.where} is version {version}, but the journal needs {OLDEST}",
                 advice="use a newer server",
             )
+        self._say_what_accepted_means(info)
         policy = info.get("maxmemory_policy")
         if policy not in (None, "noeviction"):
             raise JournalFailed(
                 f"{self.where} may drop events: its maxmemory-policy is {policy}",
                 advice="set maxmemory-policy noeviction",
+            )
+
+    def _say_what_accepted_means(self, info: dict[str, object]) -> None:
+        if not int(str(info.get("aof_enabled", 0))):
+            logger.warning(
+                "%s keeps no append-only file: events that were accepted are lost if it ends. Set "
+                "appendonly yes and appendfsync always",
+                self.where,
+            )
+        elif (found := self._client.call(_appendfsync)) != "always":
+            logger.warning(
+                "%s has appendfsync %s: if its machine ends, the last events that were accepted are"
+                " lost. Set appendfsync always",
+                *(self.where, found),
             )
 
     def _rows_at(self, place: str) -> Iterator[tuple[str, list[Row]]]:
@@ -254,6 +272,15 @@ class Holding:
 async def _info(client: Redis[bytes]) -> dict[str, object]:
     found = await client.info()
     return {str(key): value for key, value in found.items()}
+
+
+async def _appendfsync(client: Redis[bytes]) -> str:
+    try:
+        found = await client.config_get(["appendfsync"])
+    except exceptions.ResponseError:  # a user without the right to ask
+        return "unknown"
+    value = next(iter(found.values()), "unknown")
+    return value.decode() if isinstance(value, bytes) else value
 
 
 @attrs.frozen

@@ -48,9 +48,9 @@ return {'given up'}
 """
 
 # KEYS: the journal's hash, then that of each change. ARGV: fence, the commit before this one, the
-# id of this one, the number of its last record or nothing, the number of removals, then a field for each removal, then a field and a row for
-# each other change. Removals come first: they are possible where Redis has no memory left, and so
-# is what follows them.
+# id of this one, the number of its last record or nothing, the number of removals, then a field for
+# each removal, then a field and a row for each other change. Removals come first: they are possible
+# where Redis has no memory left, and so is what follows them.
 COMMIT: Final = """
 local found = redis.call('HMGET', KEYS[1], 'fence', 'commit', 'append')
 if found[1] ~= ARGV[1] then return {'fenced'} end

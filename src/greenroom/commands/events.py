@@ -21,7 +21,7 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.sql.reader import Numbered, ReadTo, SqlReader
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
-from greenroom.journal_opening import without_psycopg
+from greenroom.journal_opening import check_it_can_be_read, without_psycopg
 from greenroom.settings import BadSettings, Settings
 from greenroom.settings.database_url import DatabaseUrl
 
@@ -129,6 +129,7 @@ def reader_of(settings: Settings) -> SqlReader:
     """Reads the journal of the settings. Raises `BadSettings` when there is none."""
     if not isinstance(settings.journal, DatabaseUrl):
         return JournalReader(existing_journal(settings))
+    check_it_can_be_read(settings.journal)
     try:
         from greenroom.delivery.journal.postgres.reader import PostgresReader
     except ImportError as error:

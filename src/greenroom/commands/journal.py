@@ -25,7 +25,7 @@ from greenroom.delivery.upkeep.journal_compaction import compact
 from greenroom.delivery.upkeep.journal_migration import migrate
 from greenroom.delivery.upkeep.journal_upkeep import backups
 from greenroom.delivery.upkeep.whole_journal import WholeFile, WholeJournal
-from greenroom.journal_opening import without_psycopg
+from greenroom.journal_opening import check_it_can_be_read, without_psycopg
 from greenroom.settings import BadSettings, Settings
 from greenroom.settings.database_url import DatabaseUrl
 
@@ -249,9 +249,9 @@ def move_to(to: str, /, *, journal: Path | None = None, config: Path | None = No
 
 def _database(to: str) -> DatabaseUrl:
     """Raises `BadSettings`."""
-    if (found := DatabaseUrl.of(to)) is None:
+    if (found := DatabaseUrl.of(to)) is None or found.is_in_redis:
         raise BadSettings(
-            ["a journal moves to a database, not to a file"],
+            ["a journal moves to a database in Postgres"],
             advice="write it as postgresql://user@host:5432/database",
         )
     return found
@@ -267,6 +267,7 @@ def _existing(settings: Settings) -> WholeJournal:
 def _whole(journal: Path | DatabaseUrl) -> WholeJournal:
     if isinstance(journal, Path):
         return WholeFile(journal)
+    check_it_can_be_read(journal)
     with _needing_psycopg(journal):
         from greenroom.delivery.upkeep.postgres.whole_postgres import WholePostgres
     return WholePostgres(journal.url)

@@ -134,7 +134,7 @@ def nodes(
         TOML file of settings (greenroom.toml, if there is one).
     """
     place = Settings.load(config, journal=journal).journal
-    if not isinstance(place, DatabaseUrl):
+    if not isinstance(place, DatabaseUrl) or place.is_in_redis:
         raise BadSettings(
             [f"one server at a time has the journal {place}"],
             advice="name a journal in Postgres with --journal postgresql://user@host/database",

@@ -7,15 +7,17 @@ from typing import Final
 
 import attrs
 
-_URL: Final = re.compile(r"(postgres(?:ql)?):/+(.*)", re.DOTALL)  # a path has lost a slash
+_URL: Final = re.compile(r"(postgres(?:ql)?|rediss?|valkeys?):/+(.*)", re.DOTALL)
+"""A path has lost a slash."""
+_SCHEMES: Final = {"postgres": "postgresql", "valkey": "redis", "valkeys": "rediss"}
 _PASSWORD: Final = re.compile(r"(?<=:)[^/]*(?=@)|(?<=[?&]password=)[^&]*")
 
 
 @attrs.frozen(repr=False)
 class DatabaseUrl:
     """`postgresql://user@host/database`, as libpq reads it: more hosts, a service of a file,
-    parameters of TLS (https://www.postgresql.org/docs/current/libpq-connect.html). As text it has
-    no password."""
+    parameters of TLS (https://www.postgresql.org/docs/current/libpq-connect.html); or of Redis
+    or Valkey, `redis://user@host/0`, and with TLS `rediss://`. As text it has no password."""
 
     url: str
 
@@ -23,7 +25,12 @@ class DatabaseUrl:
     def of(cls, value: object) -> DatabaseUrl | None:
         """The address that a setting names; None for the name of a file."""
         found = _URL.fullmatch(str(value))
-        return cls(f"postgresql://{found[2]}") if found else None
+        return cls(f"{_SCHEMES.get(found[1], found[1])}://{found[2]}") if found else None
+
+    @property
+    def is_in_redis(self) -> bool:
+        """Whether the database is Redis or Valkey."""
+        return self.url.startswith("redis")
 
     def __str__(self) -> str:
         return _PASSWORD.sub("***", self.url)

@@ -53,7 +53,8 @@ class Settings:
         default=Path("greenroom.db"),
         converter=as_journal,
         metadata=described(
-            JOURNAL, f"The journal's file, `postgresql://…`, or `{MEMORY}` (gone with the server)."
+            JOURNAL,
+            f"The journal's file, `postgresql://…`, `redis://…`, or `{MEMORY}` (gone with it).",
         ),
     )
     secret: str | None = setting(

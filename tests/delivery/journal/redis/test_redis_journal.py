@@ -1,0 +1,169 @@
+"""What happens to a journal in Redis when its server refuses, stops, or has no room."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from greenroom.delivery.errors import (
+    JournalFailed,
+    JournalFull,
+    JournalLost,
+    JournalReadOnly,
+    JournalUnreachable,
+)
+from greenroom.delivery.journal.journal import Journal
+from greenroom.testing.journal_conformance.entries import ALICE, read_offsets, record, records
+from tests.delivery.journal.redis_server import (
+    NEEDS_REDIS,
+    RedisServer,
+    number_of,
+    redis_server,
+    redis_url_of,
+)
+
+pytestmark = [NEEDS_REDIS, pytest.mark.requirement("R43")]
+
+
+@contextmanager
+def server_of_its_own(*settings: str) -> Iterator[RedisServer]:
+    with tempfile.TemporaryDirectory(prefix="greenroom-redis-") as directory:
+        server = RedisServer(Path(directory), *settings)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@asynccontextmanager
+async def opened(url: str, lease_seconds: float = 5.0) -> AsyncIterator[Journal]:
+    from greenroom.delivery.journal.redis.journal import open_redis_journal
+
+    async with open_redis_journal(url, lease_seconds=lease_seconds) as journal:
+        yield journal
+
+
+async def test_a_wrong_password_is_named_and_not_shown() -> None:
+    with server_of_its_own() as server:
+        server.command("ACL", "SETUSER", "ann", "on", ">right", "~*", "+@all")
+        url = server.url(0).replace("://", "://ann:secret-word@")
+        with pytest.raises(JournalFailed, match="refuses this service") as refused:
+            async with opened(url):
+                pass
+        assert "secret-word" not in str(refused.value)
+
+
+async def test_a_user_without_the_rights_is_refused() -> None:
+    with server_of_its_own() as server:
+        server.command("ACL", "SETUSER", "ann", "on", ">right", "~other:*", "+@all")
+        with pytest.raises(JournalFailed, match=r"refuses this service: .*permission"):
+            async with opened(server.url(0).replace("://", "://ann:right@")):
+                pass
+
+
+async def test_a_server_that_may_drop_events_is_refused() -> None:
+    with (
+        server_of_its_own("--maxmemory-policy", "allkeys-lru") as server,
+        pytest.raises(JournalFailed, match="its maxmemory-policy is allkeys-lru"),
+    ):
+        async with opened(server.url(0)):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ((), "keeps no append-only file"),
+        (("--appendonly", "yes"), "has appendfsync everysec"),
+        (("--appendonly", "yes", "--appendfsync", "always"), ""),
+    ],
+)
+async def test_what_accepted_means_is_said_where_it_is_not_on_the_disk(
+    settings: tuple[str, ...], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with server_of_its_own(*settings) as server, caplog.at_level(logging.WARNING):
+        async with opened(server.url(0)):
+            pass
+    assert said in caplog.text
+    assert bool(said) == bool(caplog.text)
+
+
+async def test_a_replica_is_refused() -> None:
+    with server_of_its_own() as server:
+        server.command("REPLICAOF", "127.0.0.1", "1")
+        with pytest.raises(JournalReadOnly, match="is a replica"):
+            async with opened(server.url(0)):
+                pass
+
+
+async def test_where_no_server_listens_it_is_unreachable() -> None:
+    with server_of_its_own() as server:
+        server.stop()
+        with pytest.raises(JournalUnreachable, match="cannot be reached"):
+            async with opened(server.url(0)):
+                pass
+
+
+async def test_without_memory_an_append_is_refused_as_a_whole_and_later_ones_are_kept() -> None:
+    with server_of_its_own() as server:
+        async with opened(server.url(0)) as journal:
+            await journal.append(records(1, 3))
+            server.command("CONFIG", "SET", "maxmemory", "1")
+            with pytest.raises(JournalFull, match="has no room"):
+                await journal.append([record(4)])
+            server.command("CONFIG", "SET", "maxmemory", "0")
+            await journal.append([record(4)])
+            assert await read_offsets(journal) == [1, 2, 3, 4]
+        async with opened(server.url(0)) as journal:
+            assert await read_offsets(journal) == [1, 2, 3, 4]
+
+
+async def test_a_server_that_stops_and_comes_back_has_all_that_was_accepted() -> None:
+    with server_of_its_own("--appendonly", "yes", "--appendfsync", "always") as server:
+        async with opened(server.url(0)) as journal:
+            await journal.append(records(1, 2))
+            server.stop()
+            await trio.to_thread.run_sync(server.start)
+            await journal.append([record(3)])
+            assert await read_offsets(journal) == [1, 2, 3]
+
+
+async def test_a_server_whose_lease_was_taken_keeps_nothing(tmp_path: Path) -> None:
+    url = redis_url_of(tmp_path)
+    async with opened(url) as stale:
+        await stale.append([record(1)])
+        redis_server().command("DEL", "greenroom:lease", number=number_of(tmp_path))
+        async with opened(url) as fresh:
+            await fresh.append([record(2)])
+            with pytest.raises(JournalLost, match="another server has taken the journal"):
+                await stale.append([record(2)])
+            assert (await fresh.bounds(ALICE)).last == 2
+
+
+async def test_a_lease_that_nobody_renews_is_waited_for(tmp_path: Path) -> None:
+    url = redis_url_of(tmp_path)
+    server, number = redis_server(), number_of(tmp_path)
+    server.command("SET", "greenroom:lease", "dead", "PX", "300", number=number)
+    async with opened(url) as journal:
+        await journal.append([record(1)])
+
+
+async def test_numbers_of_records_go_on_after_a_trim_and_a_reopening(tmp_path: Path) -> None:
+    url = redis_url_of(tmp_path)
+    async with opened(url) as journal:
+        await journal.append(records(1, 3))
+        await journal.trim(ALICE, through=3)
+    async with opened(url) as journal:
+        await journal.append([record(4)])
+        assert [n async for n in _numbers(tmp_path)] == ["4"]
+
+
+async def _numbers(directory: Path) -> AsyncIterator[str]:
+    found = redis_server().command("HGET", "greenroom", "number", number=number_of(directory))
+    yield found.decode().split("\r\n")[1]
