@@ -46,10 +46,14 @@ SAFE_TEXT = "greenroom.actors.text.safe"
 ANY_ERROR = {"Exception", "BaseException", "ExceptionGroup", "BaseExceptionGroup"}
 HELD_ERRORS = {"error", "__cause__", "__context__"}
 LOG_CALLS = {"debug", "info", "warning", "error", "critical", "exception", "log"}
-MAKERS_OF_FILES = {"greenroom.delivery.journal.private_files", "greenroom.testing.neighbour"}
+MAKERS_OF_FILES = {
+    *("greenroom.delivery.journal.private_files", "greenroom.testing.neighbour"),
+    "greenroom.delivery.journal.redis.copy",  # in a directory that only its owner may enter
+}
 OPENERS_OF_DATABASES = {  # of the journal's file: its writer, its reader, its upkeep
     *("greenroom.delivery.journal.sqlite.file", "greenroom.delivery.journal.sqlite.reader"),
     *("greenroom.delivery.upkeep.journal_upkeep", "greenroom.testing.neighbour"),
+    "greenroom.delivery.journal.redis.copy",  # of a file without a name, which no other one locks
 }
 COPYING = {"shutil", "tempfile"}
 ASKS_WHETHER_PRINTABLE = {

@@ -35,7 +35,8 @@ class RedisClient:
 
     def call(self, ask: Callable[[Redis[bytes]], Awaitable[R]]) -> R:
         """Raises coredis's errors."""
-        assert self._token is not None
+        if self._token is None:
+            raise AssertionError("the thread said that it had begun")
         return trio.from_thread.run(self._ask, ask, trio_token=self._token)
 
     def run(self, script: str, keys: list[str], arguments: list[Any]) -> list[Any]:
@@ -52,7 +53,8 @@ class RedisClient:
             self._thread.join()
 
     async def _ask(self, ask: Callable[[Redis[bytes]], Awaitable[R]]) -> R:
-        assert self._client is not None
+        if self._client is None:
+            raise AssertionError("calls come between the beginning and the end")
         with trio.fail_after(2 * ANSWER_SECONDS):
             return await ask(self._client)
 

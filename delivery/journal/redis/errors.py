@@ -8,6 +8,7 @@ from typing import Final
 
 from coredis import exceptions
 
+from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import (
     JournalBusy,
     JournalError,
@@ -35,7 +36,7 @@ def in_our_words(where: str) -> Iterator[None]:
 
 def in_words(where: str, error: Exception) -> JournalError:
     """The error that callers of the journal see."""
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    said = (safe_str(error).strip() or type(error).__name__).splitlines()[0]
     if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError) or any(
         word in said for word in _REFUSED
     ):
