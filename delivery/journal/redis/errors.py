@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import trio
 from coredis import exceptions
 
 from greenroom.actors.text.safe import safe_str
@@ -18,7 +19,7 @@ from greenroom.delivery.errors import (
     JournalUnreachable,
 )
 
-AWAY: Final = (exceptions.ConnectionError, OSError, TimeoutError)
+AWAY: Final = (exceptions.ConnectionError, OSError, TimeoutError, trio.TooSlowError)
 _REFUSED: Final = ("NOPERM", "NOAUTH", "WRONGPASS", "invalid username-password", "ERR AUTH")
 _FULL: Final = ("OOM", "MISCONF")
 _AWAY: Final = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS")
