@@ -42,10 +42,10 @@ async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterat
 
 
 def _check_role(settings: Settings, given: Journal | None) -> None:
-    is_url = isinstance(settings.journal, DatabaseUrl)
-    is_shared = is_url if given is None else given.nodes is not None
+    place = settings.journal
+    is_in_postgres = isinstance(place, DatabaseUrl) and not place.is_in_redis
+    is_shared = is_in_postgres if given is None else given.nodes is not None
     if settings.role != NodeRole.ALL and not is_shared:
-        place = settings.journal
         raise BadSettings(
             [f"{settings.role!r} needs a journal in Postgres, which servers share, not {place}"],
             advice="name it with --journal postgresql://user@host/database",

@@ -62,11 +62,12 @@ def test_a_worker_answers_the_users_of_a_web_server_and_drains(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("words", [["worker"], ["serve", "--role", "web", "--secret", SECRET]])
+@pytest.mark.parametrize("journal", ["greenroom.db", "redis://localhost:1/0"])
 def test_without_a_journal_in_postgres_there_are_no_workers(
-    words: list[str], tmp_path: Path
+    words: list[str], journal: str, tmp_path: Path
 ) -> None:
     (tmp_path / "app.py").write_text(AGENT)
-    refused = greenroom(*words, "app.py:agent", cwd=tmp_path)
+    refused = greenroom(*words, "app.py:agent", "--journal", journal, cwd=tmp_path)
     assert refused.code == 2
-    assert "needs a journal in Postgres, which servers share, not greenroom.db" in refused.err
+    assert f"needs a journal in Postgres, which servers share, not {journal}" in refused.err
     assert not (tmp_path / "greenroom.db").exists()
