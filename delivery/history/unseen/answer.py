@@ -72,7 +72,7 @@ class WhyUnseen:
             run=None if known.is_erased else event.run,
             kind=known.kind,
             at=event.at,
-            stage=str(known.moment.stage),
+            stage=str(known.stage),
             cause=found.cause,
             sentence=found.sentence,
             advice=found.advice,

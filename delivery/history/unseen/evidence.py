@@ -9,6 +9,7 @@ import attrs
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.kinds import Event
 from greenroom.delivery.events.record import Record
+from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.events.threads import ERASED_THREAD
 from greenroom.delivery.history.timeline import EventReports, Moment, timeline
 from greenroom.delivery.history.unseen.choice import (
@@ -80,6 +81,14 @@ class EventEvidence:
     @property
     def kind(self) -> str:
         return "erased" if self.is_erased else of_kind(self.event)
+
+    @property
+    def stage(self) -> ReceiptStage:
+        """How far it got. The journal learns only after a while what connections were sent."""
+        sent = (
+            [each.sent >= self.event.offset for each in self.live.connections] if self.live else []
+        )
+        return max(self.moment.stage, ReceiptStage.SENT if any(sent) else ReceiptStage.ACCEPTED)
 
     @property
     def is_of_event(self) -> bool:

@@ -176,6 +176,12 @@ def test_what_a_live_connection_lacks_is_the_cause(
     assert finding_of(evidence(live=LiveUser(connections=(late,)))).cause is cause
 
 
+def test_what_a_connection_was_sent_is_sent_though_the_journal_does_not_know_yet() -> None:
+    for sent, stage in [(4, "accepted"), (5, "sent")]:
+        live = LiveUser(connections=(standing(sent=sent),))
+        assert WhyUnseen.of(evidence(live=live)).stage == stage
+
+
 def test_a_user_who_is_refused_for_ever_is_told_of_in_words() -> None:
     banned = evidence(live=LiveUser(banned_until=LATEST))
     assert finding_of(banned).cause is UnseenCause.BANNED
