@@ -14,6 +14,7 @@ from urllib.error import HTTPError
 import attrs
 import trio
 from side_by_side.postgres import PostgresServer
+from trio_websocket import HandshakeError
 
 from greenroom.testing.slow_link import SlowLink, open_slow_link
 from greenroom.transport.auth.tokens import sign_token
@@ -123,6 +124,9 @@ async def open_cluster(
             nursery.cancel_scope.cancel()
 
 
+RETRY_SECONDS: Final = 0.2
+
+
 @attrs.define
 class NodeTab(Tab):
     """A node may send again what it does not know that another one has sent."""
@@ -144,13 +148,26 @@ def tab_of(user: str, node: Node) -> NodeTab:
 
 @asynccontextmanager
 async def soon_connected(tab: Tab, seconds: float) -> AsyncIterator[None]:
-    """Connected within that time: a node that stands still takes no one. Raises `OSError`."""
+    """Connected within that time: a node that stands still takes no one, and one that lost its
+    lease says when to come again. Raises `OSError`."""
     with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
-        async with tab.connected():
+        async with AsyncExitStack() as stack:
+            while not await _is_in(tab, stack):
+                pass
             scope.deadline = float("inf")
             yield
             return
     raise ConnectionResetError("the node does not answer")
+
+
+async def _is_in(tab: Tab, stack: AsyncExitStack) -> bool:
+    is_in = False
+    try:
+        await stack.enter_async_context(tab.connected())
+        is_in = True
+    except* (OSError, HandshakeError):
+        await trio.sleep(RETRY_SECONDS)
+    return is_in
 
 
 async def wait_out(link: SlowLink, seconds: float) -> None:

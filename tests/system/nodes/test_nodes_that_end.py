@@ -13,7 +13,7 @@ from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import TERMINAL, Event, Kind
 from tests.delivery.history.whole_runs import flaws
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, postgres_server
-from tests.system.nodes.cluster import Cluster, open_cluster, tab_of
+from tests.system.nodes.cluster import Cluster, open_cluster, soon_connected, tab_of
 from tests.system.nodes.wanderers import Wanderer, Weather, check
 from tests.system.processes import Place, eventually
 from tests.system.tab import Tab
@@ -74,7 +74,7 @@ async def test_a_run_whose_node_is_killed_goes_on_at_another_one(
         tab.port = there.port
         done = ("done", 2)
         await eventually(lambda: done in ledger(cluster.place))  # its user is away
-        async with tab.connected():
+        async with soon_connected(tab, 60):
             await tab.until(lambda: ended(tab) == 1)
         assert [attempt for what, attempt in ledger(cluster.place) if what == "charged"] == charged
         assert [attempt for what, attempt in ledger(cluster.place) if what == "began"] == [1, 2]
