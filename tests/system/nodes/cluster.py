@@ -89,6 +89,21 @@ class Cluster:
         """All nodes have one ledger."""
         return self.nodes[0].place
 
+    async def end_of_runs(self, user: str) -> int:
+        """Wait until no run of the user is open. The last offset then."""
+        last = None
+        while last is None:
+            await trio.sleep(RETRY_SECONDS)
+            last = await trio.to_thread.run_sync(self._end_of_runs, user)
+        return last
+
+    def _end_of_runs(self, user: str) -> int | None:
+        import psycopg
+
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute(_END_OF_RUNS, {"user": user}).fetchone()
+        return None if row is None else int(row[0])
+
     async def start(self) -> None:
         """All at once. The first one makes the tables."""
         async with trio.open_nursery() as nursery:
@@ -125,6 +140,10 @@ async def open_cluster(
 
 
 RETRY_SECONDS: Final = 0.2
+_END_OF_RUNS: Final = """
+    SELECT coalesce(max("offset"), 0) FROM greenroom.log WHERE "user" = %(user)s
+    HAVING NOT EXISTS (SELECT 1 FROM greenroom.open_run WHERE "user" = %(user)s)
+"""
 
 
 @attrs.define

@@ -120,7 +120,7 @@ async def test_whatever_happens_to_three_nodes_nothing_is_lost_or_shown_twice_an
                     weather.is_over = True
                 async with trio.open_nursery() as people:
                     for storm in storms:
-                        people.start_soon(storm.catch_up)
+                        people.start_soon(storm.catch_up, cluster)
             await check(cluster, storms)
     with capsys.disabled():
         seen = sum(len(storm.tab.seen) for storm in storms)

@@ -45,7 +45,7 @@ async def test_three_nodes_are_restarted_one_after_the_other_and_nothing_is_lost
                 weather.is_over = True
             async with trio.open_nursery() as people:
                 for storm in storms:
-                    people.start_soon(storm.catch_up)
+                    people.start_soon(storm.catch_up, cluster)
         await check(cluster, storms)
         for storm in storms:
             kinds = [event["kind"] for event in storm.tab.seen]
