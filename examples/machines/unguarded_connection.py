@@ -80,6 +80,7 @@ EVENTS = [
     wire.ChangeThread("8", THREAD, archived=True),
     wire.EraseRequest("9", THREAD),
     wire.FileUpload("10", "cat", 0, 3, b"cat"),
+    wire.DiscardFile("11", "cat"),
     ThreadErased(THREAD),
     events.RequestDone("6", {"offset": 2}),
     events.RequestRefused("1", CloseCode.SERVER_ERROR, "the server failed"),
