@@ -87,7 +87,7 @@ async def freeze(stage: Backstage, database: str) -> Callable[[], None]:
     over = (
         f"UPDATE greenroom.node SET expires = now() - interval '1s' WHERE number = {lease.number}"
     )
-    await trio.to_thread.run_sync(postgres_server().command, over + str(lease.number), database)
+    await trio.to_thread.run_sync(postgres_server().command, over, database)
     return lambda: setattr(thread, "look", looked)
 
 
