@@ -24,6 +24,7 @@ CAUSES: Final[tuple[LookForCause, ...]] = (
     on_server.journal_trouble,
     in_journal.silent_agent,
     in_journal.agent_at_work,
+    in_journal.run_failed,
     in_journal.seen,
     in_journal.not_looked_at,
     in_journal.given_up,

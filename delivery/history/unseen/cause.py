@@ -13,6 +13,7 @@ class UnseenCause(enum.StrEnum):
     ERASED = "erased"
     SILENT_AGENT = "silent_agent"
     AGENT_AT_WORK = "agent_at_work"
+    RUN_FAILED = "run_failed"
     SEEN = "seen"
     NOT_LOOKED_AT = "not_looked_at"
     GIVEN_UP = "given_up"

@@ -58,6 +58,18 @@ def _waits_for_agent(known: EventEvidence) -> bool:
     return has_all and known.is_open and not known.is_of_event
 
 
+def run_failed(known: EventEvidence) -> UnseenFinding | None:
+    if known.is_of_event or not known.was_received or known.last.kind is not Kind.AGENT_FAILED:
+        return None
+    reason = known.last.data.get("reason", "crash")
+    return UnseenFinding(
+        UnseenCause.RUN_FAILED,
+        f"There is nothing more to see: the run failed at {moment(known.last.at / 1000)} "
+        f"({reason}), and a tab has all that was emitted before.",
+        f"See what it did until then: `greenroom timeline {known.event.run}`.",
+    )
+
+
 def seen(known: EventEvidence) -> UnseenFinding | None:
     at = [(sight.displayed_at, sight.confirmed_at) for sight in known.moment.sights]
     times = sorted(each for both in at for each in both if each is not None)

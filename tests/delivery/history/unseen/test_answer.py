@@ -151,6 +151,15 @@ def test_an_agent_that_emits_nothing_is_silent_after_half_a_minute() -> None:
         assert finding_of(attrs.evolve(quiet, **not_yet)).cause is not UnseenCause.SILENT_AGENT
 
 
+def test_a_run_that_failed_is_why_there_is_no_more_of_it() -> None:
+    failed = record(OFFSET, Kind.AGENT_FAILED, reason="timeout")
+    found = finding_of(evidence(failed, subject=ALICE, was_received=True))
+    assert (found.cause, "(timeout)" in found.sentence) == (UnseenCause.RUN_FAILED, True)
+    for other in ({"subject": failed.id}, {"was_received": False}):
+        known = attrs.evolve(evidence(failed, subject=ALICE, was_received=True), **other)
+        assert finding_of(known).cause is not UnseenCause.RUN_FAILED
+
+
 def test_a_dead_letter_is_said_to_be_given_up_after_its_attempts() -> None:
     tries = [Attempt(ALICE, SESSION, CONNECTION, 4, 5, number, NOW) for number in (1, 2, 3)]
     letter = DeadLetter(ALICE, OFFSET, TOOL.id, TOOL.kind, "dead_lettered", tries, NOW)
