@@ -113,8 +113,10 @@ class MirroredDatabase:
 
 def changes_of(connection: apsw.Connection, changeset: bytes) -> Iterator[Change]:
     """What a changeset says, with whole rows (https://sqlite.org/sessionintro.html)."""
+    shapes: dict[str, Shape] = {}
     for change in apsw.Changeset.iter(changeset):
-        shape = Shape(connection, change.name)
+        shape = shapes.get(change.name) or Shape(connection, change.name)
+        shapes[change.name] = shape
         known = cast("Row", change.new if change.op == "INSERT" else change.old)
         key = tuple(known[n] for n in sorted(change.pk_columns))
         if change.op == "DELETE":
