@@ -1,7 +1,6 @@
 // Usage by day, agent, tool or user: a table, a chart of it, and the same as CSV.
 
-import { download, element, type Fields, named, nameOf, number, refreshing, seconds, time, type View } from "../kit.js";
-import { FreshParts } from "./fresh.js";
+import { download, element, type Fields, FreshParts, named, nameOf, number, refreshing, seconds, time, type View } from "../kit.js";
 
 interface Took { readonly p50_ms: number | null; readonly p95_ms: number | null }
 interface Tally {

@@ -1,9 +1,8 @@
 // Users: a list of them, and one.
 
-import { ApiError, element, link, number, type Place, refreshing, time, type View } from "../kit.js";
+import { ApiError, element, FreshParts, link, number, type Place, refreshing, time, type View } from "../kit.js";
 import * as shown from "./account.js";
 import { section, tableOf } from "./columns.js";
-import { FreshParts } from "./fresh.js";
 import { UserActions } from "./user_actions.js";
 
 const SECONDS = 5;

@@ -1,7 +1,6 @@
 // One sentence: why a user did not see something, with what shows it.
 
-import { address, type Child, element, link, nameOf, named, refreshing, time, type View } from "../kit.js";
-import { FreshParts } from "./fresh.js";
+import { address, type Child, element, FreshParts, link, nameOf, named, refreshing, time, type View } from "../kit.js";
 
 interface Why {
   readonly user: string;

@@ -1,47 +1,5 @@
-import { download, element, nameOf, named, number, refreshing, seconds, time } from "./kit.js";
+import { FreshParts, download, element, nameOf, named, number, refreshing, seconds, time } from "./kit.js";
 
-//#region src/views/fresh.ts
-/** Replaces `root.children` of these names by the new ones where they differ. */
-var FreshParts = class {
-	parts = /* @__PURE__ */ new Map();
-	constructor(root) {
-		this.root = root;
-	}
-	/** Show these parts, which have no names but their places. */
-	putAll(made) {
-		for (let place = 0; place < Math.max(made.length, this.parts.size); place++) this.put(String(place), made[place] ?? null);
-	}
-	/** Show this part under its name; null hides it. The order is that of the first calls. */
-	put(name, made) {
-		const fresh = made ?? element("div", { hidden: true });
-		fresh.dataset["part"] = name;
-		const old = this.parts.get(name);
-		if (old?.isEqualNode(fresh)) return;
-		if (old && isHeld(old)) return;
-		this.parts.set(name, fresh);
-		if (!old) return this.root.append(fresh);
-		const focused = keyOf(old, document.activeElement), left = scrollOf(old);
-		old.replaceWith(fresh);
-		if (focused !== null) fresh.querySelector(focused)?.focus({ preventScroll: true });
-		const box = fresh.querySelector(".scroll");
-		if (box) box.scrollLeft = left;
-	}
-};
-/** Whether the reader has selected text in it. */
-function isHeld(part) {
-	const selection = getSelection();
-	return selection !== null && !selection.isCollapsed && selection.containsNode(part, true);
-}
-function keyOf(part, focused) {
-	if (!(focused instanceof HTMLElement) || !part.contains(focused)) return null;
-	const { testid } = focused.dataset, href = focused.getAttribute("href"), label = focused.getAttribute("aria-label");
-	if (testid) return `[data-testid="${CSS.escape(testid)}"]`;
-	if (href) return `[href="${CSS.escape(href)}"]`;
-	return label ? `[aria-label="${CSS.escape(label)}"]` : null;
-}
-const scrollOf = (part) => part.querySelector(".scroll")?.scrollLeft ?? 0;
-
-//#endregion
 //#region src/views/usage.ts
 const DAYS = [
 	["1", "day"],

@@ -1,6 +1,6 @@
 // Parts of a view that are made again every few seconds, without losing the reader's focus, scroll or selection.
 
-import { element } from "../kit.js";
+import { element } from "../../page/src/dom.js";
 
 /** Replaces `root.children` of these names by the new ones where they differ. */
 export class FreshParts {
