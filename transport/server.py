@@ -17,7 +17,8 @@ from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import StartFailed, SupervisorError, TooManyChildren
 from greenroom.transport.connection.admitted import Admitted
 from greenroom.transport.connection.child import ConnectionParts, connection_child
-from greenroom.transport.door.front_door import FrontDoor, peer_of
+from greenroom.transport.door.answering import peer_of
+from greenroom.transport.door.front_door import FrontDoor
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.unready import UnreadyPlace
 from greenroom.transport.events.streaming import Streaming

@@ -43,8 +43,9 @@ from greenroom.observer.thread_door import ThreadDoor
 from greenroom.observer.tree.routes import tree_routes
 from greenroom.observer.users.routes import user_routes
 from greenroom.services.assembly import Services, programs_below, services_of, streams_below
-from greenroom.settings import Settings
+from greenroom.settings import BadSettings, Settings
 from greenroom.settings.keys import authenticator_of, tokens_of
+from greenroom.settings.role import NodeRole
 from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.auth.tokens import Authenticator
@@ -52,9 +53,11 @@ from greenroom.transport.connection.actor import ConnectionSettings
 from greenroom.transport.connection.child import ConnectionParts
 from greenroom.transport.connection.machine.data import Times
 from greenroom.transport.connection.socket.rate_limit import SharedBuckets
-from greenroom.transport.door.front_door import FrontDoor, Handler, Readiness
+from greenroom.transport.door.front_door import FrontDoor
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.listeners import Address, Listeners, OpenSockets
+from greenroom.transport.door.paths import Handler, Probes, Readiness
+from greenroom.transport.door.side_door import SideDoor
 from greenroom.transport.door.static_pages import StaticPage, load_pages, with_body_data
 from greenroom.transport.door.unready import UnreadySockets
 from greenroom.transport.front_ends.front_ends import FrontEnds
@@ -113,15 +116,30 @@ class Listening:
         sockets: Sequence[socket.socket],
     ) -> tuple[int, Listeners]:
         """Start the listeners below the root; their port. Raises as `Runtime.listen`."""
+        is_worker = self.settings.role == NodeRole.WORKER
+        port = _port_of_worker(self.settings) if is_worker else self.settings.port
+        place = OpenSockets(sockets) if sockets else Address(self.settings.host, port)
+        if is_worker:
+            return await self._start(Listeners(place, self._side_door(routes or {}).welcome))
         authenticator = authenticator or authenticator_of(
             self.settings, clock=self.wall_clock, observer=self.observer
         )
         door = self.front_door(authenticator, page=page, routes=routes or {})
         programs, streams = programs_below(self.root, door.answer), streams_below(self.root)
-        welcome = attrs.evolve(self.server(door), programs=programs, streams=streams).welcome
-        settings = self.settings
-        place = OpenSockets(sockets) if sockets else Address(settings.host, settings.port)
-        listeners = Listeners(place, welcome)
+        server = attrs.evolve(self.server(door), programs=programs, streams=streams)
+        return await self._start(Listeners(place, server.welcome))
+
+    def _side_door(self, routes: Mapping[str, Handler]) -> SideDoor:
+        probes = Probes(self._readiness).routes()
+        return SideDoor(
+            {**self._admin_routes(), **self._metrics_routes(), **probes, **routes},
+            half_open=self.half_open,
+            deadline=self.settings.accept_deadline,
+            streams=streams_below(self.root),
+            clock=self.wall_clock,
+        )
+
+    async def _start(self, listeners: Listeners) -> tuple[int, Listeners]:
         try:
             return cast(int, await self.root.start_child(listeners.spec)), listeners
         except StartFailed as failed:
@@ -247,3 +265,9 @@ class Listening:
             settings.frames_per_second * settings.frames_per_user,
             settings.frames_burst * settings.frames_per_user,
         )
+
+
+def _port_of_worker(settings: Settings) -> int:
+    if settings.worker_port is None:
+        raise BadSettings(["a worker listens only if `worker_port` is set"])
+    return settings.worker_port

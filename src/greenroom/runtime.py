@@ -59,9 +59,9 @@ from greenroom.supervisor.inspection.tree import TreeNode, snapshot
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import Strategy
 from greenroom.transport.auth.tokens import Authenticator
-from greenroom.transport.door.front_door import Handler
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.listeners import Listeners
+from greenroom.transport.door.paths import Handler
 
 logger = logging.getLogger("greenroom")
 
@@ -198,8 +198,8 @@ class Runtime(UserData):
         """Accept connections on `settings.host` and `settings.port`; returns the port.
 
         With `sockets`, which listen already, they are accepted from those, which stay open. Without
-        an `authenticator` the settings' key is used. Raises `BadSettings`, `PortBusy`,
-        `CannotListen`, `BadKeyFile`.
+        an `authenticator` the settings' key is used. A worker has no users: it answers probes, on
+        `settings.worker_port`. Raises `BadSettings`, `PortBusy`, `CannotListen`, `BadKeyFile`.
         """
         port, self._listeners = await self.listening.listen(
             authenticator, page=page, routes=routes, sockets=sockets

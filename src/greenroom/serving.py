@@ -27,8 +27,8 @@ from greenroom.runtime import Runtime, open_runtime
 from greenroom.settings import Settings
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import JwtAuthenticator, extract_token, sign_token
-from greenroom.transport.door.front_door import Handler
 from greenroom.transport.door.handed_over import take_handed_over
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response
 from greenroom.visitors import is_of_this_machine
@@ -89,15 +89,16 @@ async def run_worker(
     settings: Settings,
     agent: Agent,
     *,
-    announce: Callable[[], None],
+    announce: Callable[[str | None], None],
     last_resort: float = LAST_RESORT_SECONDS,
 ) -> None:
     """Run `agent` for what users say on other servers until SIGTERM or SIGINT, then drain as
-    `run_server` does. `announce()` is called once it takes runs. Raises the errors of opening a
+    `run_server` does. `announce` is called once it takes runs, with the URL of its probes if
+    `settings.worker_port` is set. Raises `PortBusy`, `CannotListen` and the errors of opening a
     journal."""
     with _rare_collections(), _force(last_resort) as end_soon:
         async with open_runtime(settings, agent) as runtime, _signals() as arrived:
-            announce()
+            announce(await _listen_for_probes(runtime, settings))
             await _until_stopped(runtime, arrived)
             end_soon()
 
@@ -206,6 +207,13 @@ async def _listen(
     authenticator = JwtAuthenticator.from_secret(settings.secret)
     door = DemoDoor(settings.secret, authenticator, killable)
     return await runtime.listen(authenticator, routes=door.routes(), sockets=sockets)
+
+
+async def _listen_for_probes(runtime: Runtime, settings: Settings) -> str | None:
+    if settings.worker_port is None:
+        return None
+    port = await runtime.listen()
+    return f"http://{_shown_host(settings.host)}:{port}/"
 
 
 @attrs.frozen

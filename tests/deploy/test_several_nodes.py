@@ -118,9 +118,24 @@ def test_the_printed_pods_share_what_one_process_has() -> None:
     assert service["spec"]["ports"][0]["targetPort"] == node["ports"][0]["containerPort"]
 
 
+def test_the_printed_workers_have_the_probes_of_servers_at_their_own_port() -> None:
+    worker = yaml.safe_load(printed("yaml", "chat-worker", page="scaling"))["spec"]["template"]
+    server = manifests()[0]["spec"]["template"]["spec"]["containers"][0]
+    pod, (container,) = worker["spec"], worker["spec"]["containers"]
+    given = {each["name"]: each["value"] for each in container["env"]}
+    assert given.keys() <= SETTINGS
+    assert int(given["GREENROOM_WORKER_PORT"]) == container["ports"][0]["containerPort"]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        of_server = {**server[probe]["httpGet"], "port": container["ports"][0]["containerPort"]}
+        assert container[probe] == {**server[probe], "httpGet": of_server}
+    drain = float(given["GREENROOM_DRAIN_SECONDS"])
+    assert pod["terminationGracePeriodSeconds"] >= drain + STOPPING
+
+
 def test_kubernetes_accepts_the_printed_manifests() -> None:
     validate = pytest.importorskip(
         "kubernetes_validate", reason="needs kubernetes-validate (pip install, 100 MB of schemas)"
     )
-    for manifest in manifests():
+    workers = yaml.safe_load(printed("yaml", "chat-worker", page="scaling"))
+    for manifest in [*manifests(), workers]:
         validate.validate(manifest, validate.latest_version(), strict=True)

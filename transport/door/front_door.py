@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from email.utils import formatdate
 from functools import partial
 from typing import TypeAlias
 
@@ -27,6 +26,8 @@ from greenroom.transport.auth.tokens import Authenticator, Identity, extract_tok
 from greenroom.transport.auth.validity import Validity
 from greenroom.transport.auth.verdict import Verdict
 from greenroom.transport.connection.admitted import Admitted
+from greenroom.transport.door.answering import peer_of, read_head, send_response
+from greenroom.transport.door.paths import Handler, PathTable, Probes, Readiness
 from greenroom.transport.door.static_pages import StaticPage
 from greenroom.transport.door.upgrade import (
     Origins,
@@ -42,7 +43,6 @@ from greenroom.transport.events.streaming import Streaming
 from greenroom.transport.events.tickets import Tickets
 from greenroom.transport.front_ends.front_ends import FrontEnds
 from greenroom.transport.http.exchange import Exchange
-from greenroom.transport.http.gentle_close import READ_BYTES, close_gently
 from greenroom.transport.http.request_head import (
     MAX_HEAD_BYTES,
     TOO_LARGE,
@@ -59,26 +59,16 @@ LIVE = "/live"
 API = "/api/"
 """Where programs ask: a path below it takes bodies, and its connection stays open."""
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UPGRADE_BYTES = 1024
 """What the head of an upgrade has beside that of a question, at most."""
 
 logger = logging.getLogger("greenroom.transport")
 
-Handler: TypeAlias = Callable[[RequestHead], Awaitable[Response]]
 Gate: TypeAlias = Callable[[RequestHead], Awaitable[Response | None]]
 """Refuses a request, or returns None."""
 
 HandedOn: TypeAlias = Exchange | Streaming
 """What is served behind the door, and is no connection of a user."""
-
-
-@attrs.frozen
-class Readiness:
-    """Whether this server takes new users; `reason` says why not, in a few words."""
-
-    ready: bool
-    reason: str = ""
 
 
 class FrontDoor:
@@ -124,10 +114,10 @@ class FrontDoor:
             Tickets(clock),
             front_ends=front_ends(live_path) if front_ends else None,
         )
-        self._routes = _by_path({**(pages or {}), **self._own_routes(), **(routes or {})})
+        self._paths = PathTable({**(pages or {}), **self._own_routes(), **(routes or {})})
 
     def _own_routes(self) -> Mapping[str, Handler]:
-        probes = {"/livez": self._livez, "/readyz": self._readyz}
+        probes = Probes(self._ready).routes()
         return {**probes, "/whoami": self._whoami, **self.live.routes()}
 
     async def admit(self, stream: trio.abc.Stream) -> Admitted | HandedOn | None:
@@ -148,7 +138,7 @@ class FrontDoor:
             if head.path == self._live_path:
                 check_handshake(head)
                 raise BadRequest("The server cannot open a WebSocket here.", status=501)
-            return await self._respond(head)
+            return await self._paths.respond(head)
         except BadRequest as error:
             return self._refusal(head, error)
 
@@ -209,13 +199,12 @@ class FrontDoor:
             else:
                 if head.path == self.live.frames_path:
                     head = with_body(head)
-                response = await self._respond(head)
+                response = await self._paths.respond(head)
                 if isinstance(response, StreamedResponse) and head.method != "HEAD":
                     return Streaming(response, stream, self._clock)
         except BadRequest as error:
             response = self._refusal(head, error)
-        await self._send(stream, response, with_body=head is None or head.method != "HEAD")
-        await close_gently(stream)
+        await send_response(stream, response, head, self._clock)
         return None
 
     def _with_body(
@@ -226,7 +215,9 @@ class FrontDoor:
 
     def _log(self, head: RequestHead | None, error: BadRequest) -> None:
         kind = {"kind": str(error.status)}  # a flood of one hides no other from a limited log
-        logger.info("%s: %d %s", self._label(head), error.status, error.message, extra=kind)
+        ways_in = (self._live_path, self.live.events_path)
+        label = self._paths.label(head, ways_in)
+        logger.info("%s: %d %s", label, error.status, error.message, extra=kind)
 
     async def _authorise(self, head: RequestHead, prove: Prove) -> Identity:
         self._origins.check(head)
@@ -289,50 +280,6 @@ class FrontDoor:
             log_failure(logger, error, "a token could not be checked")
             raise _cannot_check() from error
 
-    async def _respond(self, head: RequestHead) -> Response:
-        handlers = self._routes.get(self._route(head))
-        if handlers is None:
-            raise BadRequest("There is nothing here.", status=404)
-        check_method(head, *handlers)
-        try:
-            return await handlers[head.method](head)
-        except BadRequest:
-            raise
-        except BaseException as error:
-            if must_go_on(error):
-                raise
-            log_failure(logger, error, "the handler of %s failed", self._route(head))
-            return text(500, "The server failed.")
-
-    def _route(self, head: RequestHead) -> str:
-        """The path as the table has it: a star stands for its last part, or the last but one."""
-        above, _, last = head.path.rpartition("/")
-        inside = f"{above.rpartition('/')[0]}/*/{last}"
-        known = (path for path in (head.path, inside) if path in self._routes)
-        return next(known, f"{above}/*")
-
-    def _label(self, head: RequestHead | None) -> str:
-        """What the log calls a request: in words of the server's own, for any other may be secret.
-
-        Tokens have been seen in paths, in methods and in the names of headers.
-        """
-        if head is None:
-            return "unreadable request"
-        ways_in = (self._live_path, self.live.events_path)
-        route = head.path if head.path in ways_in else self._route(head)
-        known = route in ways_in or route in self._routes
-        method = head.method if head.method in METHODS else "another method"
-        return f"{method} {route if known else 'of an unknown path'}"
-
-    async def _livez(self, _: RequestHead) -> Response:
-        return text(200, "alive")
-
-    async def _readyz(self, _: RequestHead) -> Response:
-        readiness = self._ready()
-        if readiness.ready:
-            return text(200, "ready")
-        return text(503, f"not ready: {readiness.reason}")
-
     async def _whoami(self, head: RequestHead) -> Response:
         """Whose token this is: a browser cannot see why an upgrade was refused, but can ask."""
         _check_upgrade_would_fit(head)
@@ -340,44 +287,10 @@ class FrontDoor:
         body = orjson.dumps({"user": identity.user, "expires_at": identity.expires_at})
         return Response(200, body, "application/json")
 
-    async def _send(self, stream: trio.abc.Stream, response: Response, *, with_body: bool) -> None:
-        date = formatdate(self._clock(), usegmt=True)
-        await stream.send_all(response.encode(date=date, with_body=with_body))
-
-
-async def read_head(stream: trio.abc.Stream, parser: HeadParser) -> RequestHead | None:
-    """Read until the parser has a head. None if the peer leaves first. Raises `BadRequest`."""
-    while data := await stream.receive_some(READ_BYTES):
-        head = parser.feed(bytes(data))
-        if head is not None:
-            return head
-    return None
-
-
-def peer_of(stream: trio.abc.Stream) -> str | None:
-    """The address of the other end of a TCP socket; None if it is gone, or no such socket."""
-    if not isinstance(stream, trio.SocketStream):
-        return None
-    try:
-        address = stream.socket.getpeername()
-    except OSError:
-        return None
-    return str(address[0]) if isinstance(address, tuple) else None
-
 
 def _cannot_check() -> BadRequest:
     words = "The server cannot check tokens now."
     return BadRequest(words, status=503, headers={"Retry-After": "1"})
-
-
-def _by_path(routes: Mapping[str, Handler]) -> Mapping[str, Mapping[str, Handler]]:
-    """What answers each method of each path."""
-    table: dict[str, dict[str, Handler]] = {}
-    for route, handler in routes.items():
-        method, _, path = route.rpartition(" ")
-        for each in [method] if method else ["GET", "HEAD"]:
-            table.setdefault(path, {})[each] = handler
-    return table
 
 
 def _check_upgrade_would_fit(head: RequestHead) -> None:

@@ -23,7 +23,7 @@ from greenroom.admin.user_data import UserData
 from greenroom.admin.users_door import USERS, user_of
 from greenroom.delivery.threads import Threads
 from greenroom.delivery.user_data import check_kept
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

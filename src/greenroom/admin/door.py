@@ -31,7 +31,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.supervisor.inspection.as_json import dump_tree
 from greenroom.supervisor.inspection.tree import snapshot
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 from greenroom.visitors import Role

@@ -25,7 +25,7 @@ from greenroom.metrics.counts import Metrics
 from greenroom.metrics.glance import Glance
 from greenroom.metrics.last_hour import EVERY, LEVELS, RATES, TIMES, LastHour, Point
 from greenroom.metrics.table import Values
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

@@ -19,7 +19,7 @@ import orjson
 from greenroom.admin.queries import asked_in
 from greenroom.admin.runs_desk import RunsDesk
 from greenroom.delivery.events.ids import RunId, UserId
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

@@ -18,7 +18,7 @@ import orjson
 
 from greenroom.admin.guard import Guard, check_origin, cookie_name
 from greenroom.admin.sessions import LIFETIME, VisitorSession
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

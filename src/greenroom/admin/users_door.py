@@ -20,7 +20,7 @@ import orjson
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.admin.queries import asked_in
 from greenroom.delivery.events.ids import UserId
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

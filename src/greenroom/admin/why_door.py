@@ -26,7 +26,7 @@ from greenroom.delivery.user.names import child_id
 from greenroom.delivery.user.users import Users
 from greenroom.supervisor.errors import SupervisorError
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

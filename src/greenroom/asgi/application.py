@@ -28,7 +28,8 @@ from greenroom.serving import DemoDoor
 from greenroom.settings import BadSettings
 from greenroom.settings.keys import authenticator_of
 from greenroom.transport.auth.tokens import Authenticator, Identity, JwtAuthenticator
-from greenroom.transport.door.front_door import LIVE, Handler
+from greenroom.transport.door.front_door import LIVE
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.responses import text
 
 AsgiScope: TypeAlias = MutableMapping[str, object]

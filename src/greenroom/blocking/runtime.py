@@ -25,7 +25,7 @@ from greenroom.portal.faces.runtime import RuntimeFacts, next_line
 from greenroom.portal.visit import same
 from greenroom.runtime import Runtime
 from greenroom.transport.auth.tokens import Authenticator
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 
 T = TypeVar("T")
 

@@ -85,7 +85,7 @@ def serve(
     )
     settings.require_auth()
     if settings.role == NodeRole.WORKER:
-        raise BadOptions("a worker does not listen", advice="start it with `greenroom worker`")
+        raise BadOptions("a worker serves no users", advice="start it with `greenroom worker`")
     configure_logs(settings)
     agent = load_agent(target)
     announce = partial(_announce, settings, target)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from greenroom.metrics.counts import Metrics
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response
 from greenroom.visitors import VisitorTokens, check_visitor

@@ -9,7 +9,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.observer.letters_door import LettersDoor
 from greenroom.observer.usage_counts import UsageCounts
 from greenroom.observer.usage_door import UsageDoor
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 
 
 def journal_routes(

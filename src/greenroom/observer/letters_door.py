@@ -21,7 +21,7 @@ from greenroom.delivery.dead_letters import letter_json, no_letter
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.record import DeadLetter
 from greenroom.delivery.journal.journal import Journal
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from greenroom.admin.guard import Guard
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.door.static_pages import load_pages
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.http.responses import Response

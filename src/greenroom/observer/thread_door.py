@@ -19,7 +19,7 @@ from greenroom.delivery.events.threads import UnknownThread
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import ReadThread, ReadThreadOwner
 from greenroom.observer.asking import texts_asked
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

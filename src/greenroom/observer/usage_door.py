@@ -18,7 +18,7 @@ from greenroom.admin.queries import asked_in, whole_number_to
 from greenroom.delivery.history.usage import OTHERS, By
 from greenroom.delivery.history.usage_json import as_json, itself
 from greenroom.observer.usage_counts import UsageCounts
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 from greenroom.visitors import Role

@@ -25,7 +25,8 @@ from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynami
 from greenroom.supervisor.errors import AlreadyStarted
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.auth.service_tokens import ServiceAuthenticator
-from greenroom.transport.door.front_door import Gate, Handler
+from greenroom.transport.door.front_door import Gate
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.exchange import Answer
 from greenroom.transport.programs import Programs
 from greenroom.transport.streams import Streams

@@ -41,7 +41,7 @@ from greenroom.services.problems import (
 )
 from greenroom.services.requests import json_body, key_of, number_in, run_in
 from greenroom.transport.auth.service_tokens import Service
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

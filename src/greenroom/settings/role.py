@@ -7,7 +7,7 @@ import enum
 
 class NodeRole(enum.StrEnum):
     """`all`: it has connections, and runs the agent. `web`: it has connections, and leaves the runs
-    to workers. `worker`: it runs the agent, and does not listen."""
+    to workers. `worker`: it runs the agent, and has no connections of users."""
 
     ALL = "all"
     WEB = "web"

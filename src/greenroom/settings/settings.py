@@ -113,7 +113,12 @@ class Settings:
     role: str = setting(
         NodeRole.ALL.value,
         expected.one_of(*NodeRole),
-        "What this server does: `web` leaves runs to workers, `worker` runs and does not listen.",
+        "What this server does: `web` leaves runs to workers, `worker` has no users' connections.",
+    )
+    worker_port: int | None = setting(
+        None,
+        expected.optional(expected.whole(0, 65535)),
+        "Port for a worker's `/livez`, `/readyz`, `/metrics` and `/admin/`; unset, it has none.",
     )
     concurrency: int = setting(32, expected.whole(1), "Runs that a worker has at once.")
     queue_seconds: float = setting(
@@ -137,14 +142,10 @@ class Settings:
         100, expected.whole(1), "Frames a connection may send at once before the average counts."
     )
     frames_per_user: int = setting(
-        4,
-        expected.whole(1),
-        "Frames all sockets of a user may send together, in multiples of one socket's limit.",
+        4, expected.whole(1), "Frames of all sockets of a user, in multiples of one socket's limit."
     )
     connections_per_user: int = setting(
-        20,
-        expected.whole(1),
-        "Ready sockets that one user may hold, and as many that are opening or closing.",
+        20, expected.whole(1), "Ready sockets of a user; as many more may be opening or closing."
     )
     max_half_open: int = setting(
         1_024, expected.whole(1), "TCP connections that may wait for their upgrade at a time."

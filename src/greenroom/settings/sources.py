@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -16,6 +16,8 @@ from greenroom.settings.values import Expected
 PREFIX = "GREENROOM_"
 CONFIG_FILE = Path("greenroom.toml")
 NO_SETTINGS = frozenset({"GREENROOM_DEMO_PACE"})  # read by the demo agent, which is no setting
+OPTIONS: Final = {"journal_wait": "--wait", "worker_port": "--port"}
+"""Options of the command line that have another name than their setting."""
 
 Fields: TypeAlias = Mapping[str, "attrs.Attribute[Any]"]  # Any: each setting has its own type
 
@@ -83,7 +85,8 @@ def from_keywords(keywords: Mapping[str, object]) -> Iterator[GivenSetting]:
     """Keywords that are not None, named as the options of the command line."""
     for name, value in keywords.items():
         if value is not None:
-            yield GivenSetting(f"--{name.replace('_', '-')}", name, value)
+            option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
+            yield GivenSetting(option, name, value)
 
 
 def problem_of(given: GivenSetting, fields: Fields) -> str | None:

@@ -15,7 +15,7 @@ from greenroom.delivery.errors import JournalFull
 from greenroom.delivery.events.record import DeadLetter
 from greenroom.settings import Settings
 from greenroom.supervisor.inspection.as_json import load_crash, load_crashes, load_tree
-from greenroom.transport.door.front_door import peer_of
+from greenroom.transport.door.answering import peer_of
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.visitors import VisitorTokens
 from tests.delivery.backstage import Disk

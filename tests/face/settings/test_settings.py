@@ -52,6 +52,7 @@ def test_a_named_file_is_read_in_place_of_the_one_lying_there(tmp_path: Path) ->
 
 TEXTS = {
     "port": "1",
+    "worker_port": "1",
     "tier": "enterprise",
     "agent_seconds": "60",
     "heartbeat": "20",

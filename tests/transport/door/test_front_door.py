@@ -16,8 +16,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from greenroom.transport.auth.tokens import Identity, JwtAuthenticator, sign_token
-from greenroom.transport.door.front_door import FrontDoor, Readiness, Upgrade
+from greenroom.transport.door.front_door import FrontDoor, Upgrade
 from greenroom.transport.door.half_open import HalfOpen
+from greenroom.transport.door.paths import Readiness
 from greenroom.transport.door.static_pages import StaticPage, load_pages, with_body_data
 from greenroom.transport.http.request_head import TOO_LARGE
 from greenroom.transport.http.responses import Response

@@ -20,7 +20,7 @@ from greenroom.admin.crashes.reports import CrashReports
 from greenroom.admin.guard import Guard
 from greenroom.loading.replay import case_of
 from greenroom.supervisor.inspection.as_json import dump_crashes, load_crash
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

@@ -20,7 +20,7 @@ from greenroom.supervisor.inspection.as_json import line_form, node_form
 from greenroom.supervisor.inspection.finding import FoundChild, find_child
 from greenroom.supervisor.inspection.tree import TreeNode, node_of, snapshot
 from greenroom.supervisor.supervisor_ref import SupervisorRef
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

@@ -27,7 +27,7 @@ from greenroom.observer.tree.lookout import Lookout
 from greenroom.observer.tree.node_rows import rows_of
 from greenroom.observer.tree.nodes_query import NodesQuery, Part, part_in, query_in
 from greenroom.observer.tree.window_feed import WindowFeed, event, whole
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.events.events_granted import EVENT_HEADERS
 from greenroom.transport.events.sse import COMMENT
 from greenroom.transport.http.request_head import BadRequest, RequestHead

@@ -8,7 +8,7 @@ from greenroom.observer.tree.lookout import Lookout
 from greenroom.observer.tree.node_door import NodeDoor
 from greenroom.observer.tree.nodes_door import Admits, NodesDoor
 from greenroom.supervisor.supervisor_ref import SupervisorRef
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 
 
 def tree_routes(

@@ -30,7 +30,7 @@ from greenroom.delivery.user.handle import UserHandle
 from greenroom.observer.asking import number_asked, text_asked, texts_asked
 from greenroom.supervisor.errors import SupervisorError
 from greenroom.supervisor.inspection.tree import TreeNode, snapshot
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

@@ -27,7 +27,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.upkeep import journal_lines
 from greenroom.delivery.user_data import ReadUserRows, check_kept, header_line, lines_of
 from greenroom.observer.asking import text_asked
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 

@@ -9,7 +9,7 @@ from greenroom.admin.why_door import LookedAt
 from greenroom.observer.users.accounts_door import AccountsDoor
 from greenroom.observer.users.exports_door import ExportsDoor
 from greenroom.observer.users.timelines_door import TimelinesDoor
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 
 
 def user_routes(looked: LookedAt, guard: Guard) -> Mapping[str, Handler]:

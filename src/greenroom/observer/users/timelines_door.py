@@ -22,7 +22,7 @@ from greenroom.delivery.history.timeline import Moment, ending_of
 from greenroom.delivery.history.timeline_json import moment_as_json
 from greenroom.delivery.journal.journal import Journal
 from greenroom.observer.asking import number_asked, texts_asked
-from greenroom.transport.door.front_door import Handler
+from greenroom.transport.door.paths import Handler
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 
