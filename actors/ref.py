@@ -66,6 +66,7 @@ class Ref(Killable, Generic[M_contra]):
         "__weakref__",
         "_abort",
         "_actor",
+        "_answered",
         "_hand_over",
         "_in_turn",
         "_is_over",
@@ -100,6 +101,7 @@ class Ref(Killable, Generic[M_contra]):
         self._in_turn = False  # a dispatcher runs the actor's handler just now
         self._own: OwnLife[M_contra] | None = None
         self._unanswered: set[Reply[Any]] = set()  # Any: each request has its own answer
+        self._answered = self._unanswered.discard  # made once, not for each request
         self._abort: Callable[[ExitReason], None] | None = None
         self._when_stopped: Callbacks | None = None
 
@@ -214,7 +216,7 @@ class Ref(Killable, Generic[M_contra]):
     def _ask_of(self, request: Request[R]) -> Ask[R]:
         if not isinstance(request, Request):
             raise NotARequest(self.name, request)
-        return Ask(request, Reply(self._unanswered.discard))
+        return Ask(request, Reply(self._answered))
 
     def pipe(self, request: Request[R], to: Ref[N], wrap: Callable[[ReplyOutcome[R]], N]) -> None:
         """Send a request; `to` gets its outcome as the message `wrap(outcome)`.

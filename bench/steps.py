@@ -63,7 +63,7 @@ class Steps:
         _fill(by_room, rooms, self._times)
         names = [(f"{_short(path)}:{name}", *rest) for path, name, *rest in self._rows]
         _fill(by_function, names, self._times, functions)
-        return [by_room, by_function]
+        return [by_room, by_function] if functions else [by_room]
 
 
 def of_events(kind: str, users: int, order: Order) -> Steps:

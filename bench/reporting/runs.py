@@ -13,6 +13,7 @@ from side_by_side.table import Table
 
 CPU, RATE = "CPU µs/event", "events/s"
 CHANNEL = "Each beside a task that reads a trio memory channel."
+OPCODES = "A busy machine does not change these counts."
 BOUNDS = "It ends with 1 where a bound is passed."
 
 
@@ -36,7 +37,15 @@ class Run:
 
 RUNS: Final = {
     "lone": Run("Event after event", "bench/delivery.py"),
-    "stages": Run("Where an event's time goes", "bench/stages.py", "", True),
+    "stages": Run("Where an event's time goes", "bench/stages.py", plain=True),
+    "steps": Run(
+        "What an event takes in Python", "bench/steps.py --functions 12", OPCODES, plain=True
+    ),
+    "burst_steps": Run(
+        "What each of sixteen at a time takes",
+        "bench/steps.py --burst 16 --events 128 --functions 0",
+        plain=True,
+    ),
     "burst": Run("Sixteen events at a time", "bench/delivery.py --burst 16 --events 640"),
     "paced": Run("At a pace", "bench/delivery.py --every 0.05 --events 100"),
     "one": Run("One user, one run", "bench/delivery.py --users 1 --events 4000"),
@@ -54,7 +63,7 @@ RUNS: Final = {
         "Observers", "bench/observers.py", "1,000 users, without and with three observers by turns."
     ),
     "cluster": Run("Several nodes on Postgres", "bench/cluster.py"),
-    "upkeep": Run("Upkeep of a journal", "bench/upkeep.py", "", True),
+    "upkeep": Run("Upkeep of a journal", "bench/upkeep.py", plain=True),
 }
 
 

@@ -23,7 +23,7 @@ from greenroom.delivery.events.record import Record
 from greenroom.delivery.observer import EmitRefusal
 from greenroom.delivery.run.failures.failure import RunFailure
 from greenroom.delivery.run.grammar import OutOfOrder, Progress, RunStage, RunStep, Spoken
-from greenroom.delivery.run.receipt import Receipt, Requirement
+from greenroom.delivery.run.receipt import Lease, Receipt, Requirement
 from greenroom.delivery.user.messages import AskUser, Emit
 from greenroom.supervisor.errors import SupervisorError
 
@@ -80,6 +80,11 @@ class Emitter:
     by_hand: bool = False
     _waits: set[trio.CancelScope] = attrs.field(factory=set, init=False)
     thread: int = attrs.field(factory=get_ident, init=False)
+    _lease: Lease = attrs.field(init=False)  # made once, not for each receipt
+
+    @_lease.default
+    def _leases_its_user(self) -> Lease:
+        return self.user.leased
 
     def check_thread(self) -> None:
         """Raises `WrongThread` in another thread than that of the run."""
@@ -172,7 +177,7 @@ class Emitter:
             raise
         if kind in TERMINAL:
             self.ended = True
-        return Receipt(record.id, record.kind, record.offset, record.at, self.user.leased)
+        return Receipt(record.id, record.kind, record.offset, record.at, self._lease)
 
     def _take_back(self, step: RunStep, before: Spoken) -> None:
         if not self.closed:

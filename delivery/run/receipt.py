@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import attrs
 import trio
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from greenroom.delivery.user.handle import UserHandle
 
 R = TypeVar("R")
+Lease: TypeAlias = "Callable[[], AbstractAsyncContextManager[UserHandle]]"
+"""Leases a user for the length of a block."""
 
 LATE = {
     ReceiptStage.RECEIVED: NotReceived,
@@ -49,14 +51,10 @@ class Receipt:
     kind: Kind
     offset: int
     at: int
-    _lease: Callable[[], AbstractAsyncContextManager[UserHandle]] = attrs.field(
-        repr=False, eq=False
-    )
+    _lease: Lease = attrs.field(repr=False, eq=False)
 
     @classmethod
-    def of(
-        cls, record: Record, lease: Callable[[], AbstractAsyncContextManager[UserHandle]]
-    ) -> Receipt:
+    def of(cls, record: Record, lease: Lease) -> Receipt:
         """The receipt of a record; `lease` leases its user."""
         return cls(record.id, record.kind, record.offset, record.at, lease)
 
