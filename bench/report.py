@@ -71,6 +71,7 @@ def measured(run: Run) -> Data:
     found: Data = {"date": time.strftime("%Y-%m-%d"), "tables": [], "output": "", "failure": ""}
     if not run.script.exists():
         return {**found, "failure": f"missing: needs {run.arguments[0]}"}
+    began = time.monotonic()
     with TemporaryDirectory() as folder:
         figures = Path(folder, "figures.json")
         writing = [] if run.plain else ["--json", str(figures)]
@@ -82,7 +83,7 @@ def measured(run: Run) -> Data:
             found["failure"] = f"It ended with {process.returncode}."
         elif figures.exists():
             found |= {"tables": json.loads(figures.read_text()), "output": ""}
-    return found
+    return found | {"seconds": round(time.monotonic() - began)}
 
 
 def _shown(lines: Iterator[str]) -> Iterator[str]:

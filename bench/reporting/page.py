@@ -71,11 +71,15 @@ def _runs(data: Data) -> Iterator[str]:
     for name, run in RUNS.items():
         yield f"\n## {run.title}\n\n`python {run.command}`"
         if found := data["runs"].get(name):
-            yield f" ({found['date']}). {run.note}".rstrip() + "\n"
+            yield f" ({found['date']}{_duration(found)}). {run.note}".rstrip() + "\n"
             yield from _found(found)
             yield CHART if name == "connections" else ""
         else:
             yield " has not been run.\n"
+
+
+def _duration(found: Data) -> str:
+    return f", {found['seconds']:,} s" if "seconds" in found else ""
 
 
 def _found(found: Data) -> Iterator[str]:
