@@ -13,7 +13,7 @@ from greenroom.delivery.events.nodes.notice import Notice
 class Node:
     """A server. `name` says where it is; `started`, and `left`, the seconds until its lease is over
     unless it is renewed, by the journal's clock: negative once it is over. `agents`: those whose
-    runs it takes from the queue, for a worker."""
+    runs it takes from the queue, for a worker. `address`: the URL where it listens, if it does."""
 
     number: int
     name: str
@@ -21,6 +21,7 @@ class Node:
     started: int
     left: float
     agents: Sequence[str] = ()
+    address: str | None = None
 
 
 @attrs.frozen

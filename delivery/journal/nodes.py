@@ -67,6 +67,15 @@ class Nodes(Protocol):
     """A journal that several nodes share."""
 
     @property
+    def number(self) -> int | None:
+        """That of this node: a new one after it lost its lease, and None in between."""
+        ...
+
+    def listens(self, host: str, port: int) -> None:
+        """Let it be known, soon, at which address this node listens."""
+        ...
+
+    @property
     def leads(self) -> bool:
         """Whether this is the node that does what one must do for all: the oldest one."""
         ...

@@ -141,11 +141,14 @@ class Listening:
 
     async def _start(self, listeners: Listeners) -> tuple[int, Listeners]:
         try:
-            return cast(int, await self.root.start_child(listeners.spec)), listeners
+            port = cast(int, await self.root.start_child(listeners.spec))
         except StartFailed as failed:
             if isinstance(failed.__cause__, GreenroomError):
                 raise failed.__cause__ from None
             raise
+        if self.journal.nodes is not None:
+            self.journal.nodes.listens(self.settings.host, port)
+        return port, listeners
 
     def server(self, door: FrontDoor) -> Server:
         """Admits streams through `door` and serves each as a connection of its user."""

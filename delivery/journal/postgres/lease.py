@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,13 +20,16 @@ from greenroom.delivery.journal.postgres.node_reads import (
 LEASE_SECONDS: Final = 10.0
 """Seconds after which the runs of a node that does not renew its lease are taken over."""
 
+EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
+
 _TAKE: Final = """
     INSERT INTO node (name, version, expires)
     VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s)) RETURNING number
 """
 _HOLD: Final = "SELECT hold(%s)"
 _RENEW: Final = """
-    UPDATE node SET expires = clock_timestamp() + make_interval(secs => %s) WHERE number = %s
+    UPDATE node SET expires = clock_timestamp() + make_interval(secs => %s), address = %s
+    WHERE number = %s
 """
 # A node whose row is locked appends just now. While the server has not been up for the length of a
 # lease, no node could renew.
@@ -59,6 +64,20 @@ _FORGET_NOTICES: Final = """
 _OTHERS: Final = "SELECT count(*), min(number) FROM node"
 
 
+@attrs.frozen
+class ListeningAt:
+    """A host, which may be `0.0.0.0`, and a port."""
+
+    host: str
+    port: int
+
+    def seen_from(self, connection: psycopg.Connection[Any]) -> str:
+        """The URL for other machines. One that listens at all of its addresses has among them the
+        one from which it reaches Postgres."""
+        host = self.host if self.host not in EVERYWHERE else _address_of(connection)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
 @attrs.define
 class Lease:
     """The lease of this node. Used on the journal's thread; raises `psycopg.Error`, also if the
@@ -66,7 +85,7 @@ class Lease:
 
     `number` is None until a lease is taken, and once it was lost. `others`: whether there are other
     nodes. `leads`: whether no older node is there. `notices`: where those begin that this node, or
-    what it was before it lost its lease, must read.
+    what it was before it lost its lease, must read. `place`: where it listens, if it does.
     """
 
     name: str
@@ -76,6 +95,7 @@ class Lease:
     others: bool = False
     leads: bool = True
     notices: NoticePlace | None = None
+    place: ListeningAt | None = None
 
     def take(self, connection: psycopg.Connection[Any]) -> None:
         """Begin as a new node."""
@@ -89,7 +109,8 @@ class Lease:
         with connection.transaction():
             connection.execute("SET LOCAL synchronous_commit TO off")
             connection.execute(_HOLD, (self.number,))
-            connection.execute(_RENEW, (self.seconds, self.number))
+            address = None if self.place is None else self.place.seen_from(connection)
+            connection.execute(_RENEW, (self.seconds, address, self.number))
             self._look(connection)
 
     def take_over(
@@ -120,3 +141,10 @@ class Lease:
     def _look(self, connection: psycopg.Connection[Any]) -> None:
         nodes, oldest = connection.execute(_OTHERS).fetchone() or (1, self.number)
         self.others, self.leads = nodes > 1, oldest == self.number
+
+
+def _address_of(connection: psycopg.Connection[Any]) -> str:
+    """This machine's, on the way to Postgres: that of a Unix socket is the loopback's."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as own:
+        name = own.getsockname()
+    return str(name[0]) if isinstance(name, tuple) else "127.0.0.1"

@@ -27,7 +27,7 @@ _USERS: Final = """
 _NODES: Final = """
     SELECT number, name, version, CAST(extract(epoch FROM started) * 1000 AS BIGINT),
         CAST(extract(epoch FROM expires - clock_timestamp()) AS DOUBLE PRECISION),
-        coalesce(agents, '{}')
+        coalesce(agents, '{}'), address
     FROM node WHERE expires > '-infinity' ORDER BY number
 """
 _NOTICE: Final = "INSERT INTO notice (node, about, what, of) VALUES (?, ?, ?, ?)"
@@ -99,7 +99,8 @@ def read_nodes_at(url: str) -> list[Node]:
 def read_nodes(database: PostgresDatabase) -> list[Node]:
     """The nodes, oldest first."""
     rows = cast(
-        "list[tuple[int, str, str, int, float, list[str]]]", database.execute(_NODES).fetchall()
+        "list[tuple[int, str, str, int, float, list[str], str | None]]",
+        database.execute(_NODES).fetchall(),
     )
     return [Node(*row) for row in rows]
 

@@ -62,6 +62,10 @@ BEGIN
 END $$;
 """
 
+ADDRESSES: Final = """
+ALTER TABLE node ADD COLUMN address TEXT;
+"""
+
 # Numbers are drawn in another order than that of the commits: which notices are new, a reader tells
 # by the transactions that it did not see (`node_reads.py`). The column is not called "user": what
 # an erasure must still tell other nodes is no row of the user's.

@@ -18,7 +18,7 @@ from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.nodes.notice import Notice
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.nodes import Claims, Follower
-from greenroom.delivery.journal.postgres.lease import Lease
+from greenroom.delivery.journal.postgres.lease import Lease, ListeningAt
 from greenroom.delivery.journal.postgres.wake_ups import AGAIN_SECONDS, WakeUps
 
 FORGET_SECONDS: Final = 60.0
@@ -125,6 +125,14 @@ class PostgresNodes:
             self._callbacks.post(callback)
 
     # In trio
+
+    @property
+    def number(self) -> int | None:
+        return None if self._lost else self._lease.number
+
+    def listens(self, host: str, port: int) -> None:
+        self._lease.place = ListeningAt(host, port)
+        self._beat_at = 0.0
 
     @property
     def leads(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from greenroom.delivery.events.threads import ERASED_THREAD
-from greenroom.delivery.journal.postgres.node_tables import NODES, NOTICES
+from greenroom.delivery.journal.postgres.node_tables import ADDRESSES, NODES, NOTICES
 from greenroom.delivery.journal.postgres.queue.tables import CLAIMS
 
 FENCED: Final = "GR001"
@@ -361,6 +361,14 @@ END $$;
 CREATE TRIGGER file_goes AFTER DELETE ON file FOR EACH ROW EXECUTE FUNCTION file_goes();
 """
 
-MIGRATIONS: Final = (_LOG + _DELIVERY + _RUNS + _THREADS, NODES, _CRASHES, _FILES, CLAIMS, NOTICES)
+MIGRATIONS: Final = (
+    _LOG + _DELIVERY + _RUNS + _THREADS,
+    NODES,
+    _CRASHES,
+    _FILES,
+    CLAIMS,
+    NOTICES,
+    ADDRESSES,
+)
 """What brings a journal from version 0 to 1, from 1 to 2, and so on. Never change one that was
 released."""

@@ -63,6 +63,10 @@ class NotAGreenroom(AdminError):
     """A server that is not greenroom answered."""
 
 
+class NotThatNode(AdminError):
+    """Another node of the cluster answers at the address."""
+
+
 class NoSuchCrash(AdminError):
     """The crash report is not kept, or no longer."""
 
@@ -83,14 +87,21 @@ class NotDoneNow(NotDone):
 
 @attrs.frozen
 class AdminClient:
-    """One server, by its URL (`http://127.0.0.1:8700`). Every method may raise `AdminError`."""
+    """One server, by its URL (`http://127.0.0.1:8700`). Every method may raise `AdminError`.
+    `node`: its number in a cluster, if no other server is to answer for the tree."""
 
     url: str
     token: str = attrs.field(repr=False)
     timeout: float = PATIENCE
+    node: int | None = None
 
     def tree(self, *, children: int = 100) -> TreeNode:
-        return load_tree(self.raw(f"{TREE}?children={children}"))
+        return load_tree(self.raw_tree(children))
+
+    def raw_tree(self, children: int) -> bytes:
+        """The tree's JSON."""
+        node = "" if self.node is None else f"&node={self.node}"
+        return self.raw(f"{TREE}?children={children}{node}")
 
     def crashes(self) -> tuple[CrashLine, ...]:
         return load_crashes(self.raw(CRASHES))
@@ -192,6 +203,8 @@ class AdminClient:
                 )
             case 404, None:
                 return self._nothing_there()
+            case 421, (message, advice):
+                return NotThatNode(f"{self.url}: {message}", advice=advice)
             case 404, (message, _) if path.startswith(f"{CRASHES}/"):
                 return NoSuchCrash(message, advice=LIST_CRASHES)
             case 404, (message, advice) if path.startswith((f"{EXPLANATIONS}/", f"{WHY}/")):
@@ -249,14 +262,16 @@ class AdminClient:
             ) from error
 
 
-def usual_client(settings: Settings, url: str | None = None) -> AdminClient:
+def usual_client(
+    settings: Settings, url: str | None = None, node: int | None = None
+) -> AdminClient:
     """A client of the server at `url`, or of the settings' server. Raises `BadSettings`."""
     if settings.admin_token is None:
         raise BadSettings(
             ["`admin_token` must be set to ask a running server"],
             advice="set GREENROOM_ADMIN_TOKEN or --token to the server's admin token",
         )
-    return AdminClient((url or _usual_url(settings)).rstrip("/"), settings.admin_token)
+    return AdminClient((url or _usual_url(settings)).rstrip("/"), settings.admin_token, node=node)
 
 
 def _usual_url(settings: Settings) -> str:

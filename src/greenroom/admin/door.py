@@ -7,6 +7,7 @@
 | `POST /admin/dead-letters/EVENT` | emits the event again; its new id and offset |
 | `DELETE /admin/dead-letters/EVENT` | forgets the letter; its id |
 
+`GET /admin/tree?node=n` is refused unless this is node n of the servers that share a journal.
 What concerns crashes is in `crashes`, what concerns a user in `users_door`.
 """
 
@@ -44,6 +45,12 @@ MOST_CHILDREN = 1000
 logger = logging.getLogger("greenroom")
 
 
+class AnotherNode(GreenroomError):
+    """Another node of the cluster was asked for than the one that answers."""
+
+    fault = Fault.CALLER
+
+
 @attrs.frozen
 class AdminDoor:
     """Checks the visitor, then answers from the tree below `root`. Looking sends no message.
@@ -79,8 +86,19 @@ class AdminDoor:
             return _refusal(error)
 
     async def _tree(self, head: RequestHead) -> Response:
+        self._check_node(head)
         tree = snapshot(self.root, children=_asked_children(head))
         return json_answer(dump_tree(tree, at=self.clock()))
+
+    def _check_node(self, head: RequestHead) -> None:
+        """Raises `AnotherNode` if one is meant that listened here before, or on another machine."""
+        asked, nodes = asked_in(head).get("node"), self.journal.nodes
+        here = None if nodes is None else nodes.number
+        if asked is not None and whole_number("node", asked[-1], digits=18) != here:
+            raise AnotherNode(
+                f"node {here} answers here, not {asked[-1]}",
+                advice="run `greenroom nodes` again; an address like 127.0.0.1 is of one machine",
+            )
 
     async def _explain(self, head: RequestHead) -> Response:
         found = await explain(self.journal, _last(head))
@@ -110,6 +128,8 @@ def _refusal(error: GreenroomError) -> Response:
 def _status(error: GreenroomError) -> int:
     if isinstance(error, LooksOnly):
         return 403
+    if isinstance(error, AnotherNode):
+        return 421  # RFC 9110 15.5.20: Misdirected Request
     if isinstance(error, UnknownThread | UnknownEvent | UnknownUser):
         return 404
     return 400 if error.fault is Fault.CALLER else 503

@@ -1,4 +1,4 @@
-"""`greenroom tree`, `nodes`, `crashes`, `crash`, `explain` and `why`: what goes on, what failed."""
+"""`greenroom tree`, `crashes`, `crash`, `explain` and `why`: what goes on, what failed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from cyclopts.validators import Number
 
 from greenroom.admin.client import AdminClient, NoSuchCrash, usual_client
 from greenroom.admin.crashes.door import CRASHES
-from greenroom.admin.door import TREE
 from greenroom.commands.events import reader_of
 from greenroom.commands.options import Flag
 from greenroom.commands.output.explanation import shown_answer, shown_whole
 from greenroom.commands.output.looking import (
     crash_view,
     crashes_table,
-    nodes_json,
-    nodes_table,
     tree_view,
 )
 from greenroom.commands.output.printing import show
 from greenroom.commands.output.streams import write_line
+from greenroom.commands.tree.nodes import client_of
 from greenroom.delivery.events.ids import BadId, EventId, type_of
 from greenroom.delivery.history.explanation import FailureExplanation
 from greenroom.delivery.history.unseen.answer import WhyUnseen
@@ -33,9 +31,7 @@ from greenroom.delivery.history.unseen.choice import subject_of
 from greenroom.delivery.history.unseen.evidence import ReadEventEvidence
 from greenroom.delivery.journal.sql.reader import SqlReader
 from greenroom.delivery.legacy.legacy_ids import modern
-from greenroom.journal_opening import without_psycopg
 from greenroom.settings import BadSettings, Settings
-from greenroom.settings.database_url import DatabaseUrl
 from greenroom.supervisor.inspection.as_json import CrashLine
 
 WHERE = "run `greenroom crashes` to list the crashes that are kept"
@@ -50,6 +46,8 @@ def tree(
     every: Annotated[float, Parameter(validator=Number(gte=0.1, lte=86_400))] = 1.0,
     children: Children = 100,
     json: Flag = False,
+    node: str | None = None,
+    journal: Annotated[str | None, Parameter(show_default=False)] = None,
     config: Path | None = None,
 ) -> None:
     """Show the supervision tree of a running server.
@@ -68,12 +66,17 @@ def tree(
         Show at most this number of each supervisor's children.
     json
         As JSON (schema greenroom.tree/1).
+    node
+        A node of the servers that share a journal: its number, or where it is, as in `nodes`.
+    journal
+        With --node, the journal's URL, postgresql://user@host/database.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    client = _client(url, token, config)
+    settings = Settings.load(config, admin_token=token, journal=journal)
+    client = usual_client(settings, url) if node is None else client_of(node, settings, url)
     if json:
-        write_line(client.raw(f"{TREE}?children={children}"))
+        write_line(client.raw_tree(children))
     elif not watch:
         show(tree_view(client.tree(children=children)))
     elif not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -114,42 +117,6 @@ def crashes(
         show(crashes_table(lines))
     else:
         print("nothing has crashed")
-
-
-def nodes(
-    *,
-    json: Flag = False,
-    journal: Annotated[str | None, Parameter(show_default=False)] = None,
-    config: Path | None = None,
-) -> None:
-    """List the servers that share a journal in Postgres, with their leases.
-
-    Parameters
-    ----------
-    json
-        As JSON (schema greenroom.nodes/1).
-    journal
-        The journal's URL, postgresql://user@host/database.
-    config
-        TOML file of settings (greenroom.toml, if there is one).
-    """
-    place = Settings.load(config, journal=journal).journal
-    if not isinstance(place, DatabaseUrl) or place.is_in_redis:
-        raise BadSettings(
-            [f"one server at a time has the journal {place}"],
-            advice="name a journal in Postgres with --journal postgresql://user@host/database",
-        )
-    try:
-        from greenroom.delivery.journal.postgres.node_reads import read_nodes_at
-    except ImportError as error:
-        raise without_psycopg(place) from error
-    found = read_nodes_at(place.url)
-    if json:
-        write_line(nodes_json(found))
-    elif found:
-        show(nodes_table(found))
-    else:
-        print("no server has this journal")
 
 
 def crash(

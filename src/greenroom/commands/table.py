@@ -83,7 +83,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
             usage="Usage: greenroom crashes [OPTIONS] [URL]",
         ),
         "nodes": Subcommand(
-            "greenroom.commands.looking:nodes",
+            "greenroom.commands.tree.nodes:nodes",
             "List the servers that share a journal in Postgres, with their leases.",
         ),
         "crash": Subcommand(

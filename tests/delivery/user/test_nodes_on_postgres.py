@@ -225,7 +225,8 @@ async def test_a_client_that_moves_to_a_node_which_has_not_read_its_events_yet_l
         assert user.gauge.last < 301
         async with there.client(offset=301) as moved:
             assert (moved.attached.recovered, moved.attached.after) == (True, 301)
-            await until(lambda: user.gauge.last == moved.attached.offset == 302)
+            await until(lambda: user.gauge.last == 302)
+            assert moved.attached.offset >= 301  # it may just have looked
         async with there.client(offset=1000) as other:
             assert not other.attached.recovered, "there are not so many"
 

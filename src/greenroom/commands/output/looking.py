@@ -104,13 +104,14 @@ def crashes_table(lines: Iterable[CrashLine]) -> Table:
 def nodes_table(nodes: Iterable[Node]) -> Table:
     """Oldest first."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("node", "where", "version", "started", "lease", "works for"):
+    for name in ("node", "where", "version", "started", "lease", "address", "works for"):
         table.add_column(name, overflow="fold")
     for node in nodes:
         lease = Text("over", "red") if node.left < 0 else Text(f"{duration(node.left)} left")
         started = moment(node.started / 1000)
         where, agents = one_line(node.name), one_line(", ".join(node.agents))
-        table.add_row(str(node.number), where, node.version, started, lease, agents)
+        address = one_line((node.address or "").removeprefix("http://"))
+        table.add_row(str(node.number), where, node.version, started, lease, address, agents)
     return table
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from greenroom.admin.queries import whole_number
 from greenroom.supervisor.inspection.survey import LOADS
 from greenroom.transport.http.request_head import BadRequest
 
@@ -53,17 +54,9 @@ def query_in(asked: Mapping[str, Sequence[str]]) -> NodesQuery:
 
 def part_in(asked: Mapping[str, Sequence[str]]) -> Part:
     """Raises `BadRequest`."""
-    limit = _whole(asked, "limit", MOST_ROWS)
-    return Part(_whole(asked, "offset", 0), min(limit, MOST_ROWS))
-
-
-def _whole(asked: Mapping[str, Sequence[str]], name: str, usual: int) -> int:
-    given = _last(asked, name)
-    if given is None:
-        return usual
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise BadRequest(f"`{name}` must be a whole number, not {given!r:.40}.")
-    return int(given)
+    limit = whole_number("limit", _last(asked, "limit") or str(MOST_ROWS), digits=9)
+    offset = whole_number("offset", _last(asked, "offset") or "0", digits=9)
+    return Part(offset, min(limit, MOST_ROWS))
 
 
 def _last(asked: Mapping[str, Sequence[str]], name: str) -> str | None:
