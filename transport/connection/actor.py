@@ -98,6 +98,33 @@ class ConnectionSettings:
 class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, ConnectionCommand]):
     """Drives `CONNECTION` for an accepted socket of a proven user."""
 
+    __slots__ = (  # more than 30 attributes would be a dict of 1.6 KB for each connection
+        "_acked",
+        "_attachment",
+        "_beside",
+        "_close_code",
+        "_count",
+        "_cut_for",
+        "_given_up",
+        "_heard",
+        "_heard_at",
+        "_id",
+        "_identity",
+        "_on_ready",
+        "_opened",
+        "_page_position",
+        "_rates",
+        "_reader",
+        "_requests",
+        "_settings",
+        "_socket",
+        "_through",
+        "_token",
+        "_user",
+        "_validity",
+        "writer",
+    )
+
     capacity = 64
     machine = CONNECTION
     _requests: Requests

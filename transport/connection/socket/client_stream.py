@@ -27,6 +27,7 @@ class ClientStream(trio.abc.HalfCloseableStream):
         self._stream = stream
         self._splitter = FrameSplitter(max_bytes)
         self._splitter.feed(early)
+        self._other = b""
         self._ignores = False
         self.on_text: Callable[[str], Awaitable[None]] = _nobody
         self.last_words: Callable[[], bytes] = bytes
@@ -37,20 +38,26 @@ class ClientStream(trio.abc.HalfCloseableStream):
     def __repr__(self) -> str:
         return f"<ClientStream of {self._stream!r}>"
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        while not self._ignores:
+    async def hear_texts(self) -> None:
+        """Read texts, until something else comes or the end: `receive_some` returns that."""
+        while not (self._other or self._ignores):
             taken = self._splitter.take()
             if isinstance(taken, str):
                 await self.on_text(taken)
             elif taken:
-                return taken
-            else:
-                data = await self._read()
-                if not data:
-                    return b""
+                self._other = taken
+            elif data := await self._read():
                 self._came += len(data)
                 self._splitter.feed(data)
-        return await self._ignored()
+            else:
+                return
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        await self.hear_texts()
+        if self._ignores:
+            return await self._ignored()
+        other, self._other = self._other, b""
+        return other
 
     def traffic(self) -> Traffic:
         """The bytes up to now. What is being sent waits, be it here or in the system's queue."""
@@ -61,7 +68,7 @@ class ClientStream(trio.abc.HalfCloseableStream):
     def ignore_rest(self) -> None:
         """Show nothing more of what the peer sends but its end."""
         self._ignores = True
-        self._splitter.clear()
+        self._forget()
 
     async def _ignored(self) -> bytes:
         """Closing with bytes unread resets the connection (RFC 9112 §9.6), so read some."""
@@ -86,8 +93,12 @@ class ClientStream(trio.abc.HalfCloseableStream):
         if isinstance(self._stream, trio.abc.HalfCloseableStream):
             await self._stream.send_eof()
 
-    async def aclose(self) -> None:
+    def _forget(self) -> None:
         self._splitter.clear()
+        self._other = b""
+
+    async def aclose(self) -> None:
+        self._forget()
         self.on_text = _nobody
         self.writer.nursery = None  # it may be closed, and this waits for its own last words
         unsaid, self.last_words = self.last_words(), bytes

@@ -13,10 +13,11 @@ from typing import Any, cast
 
 import trio
 import wsproto
-from trio_websocket import ConnectionClosed, WebSocketConnection
+from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
-from wsproto.frame_protocol import CloseReason, FrameProtocol
+from wsproto import frame_protocol
+from wsproto.frame_protocol import FrameProtocol
 
 from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.transport.connection.socket.client_stream import ClientStream
@@ -30,7 +31,10 @@ from greenroom.transport.connection.socket.text_frames import text_frame
 from greenroom.transport.connection.socket.traffic import Traffic
 from greenroom.transport.http.gentle_close import close_gently
 
-BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
+BROKEN_FRAMES = {
+    frame_protocol.CloseReason.PROTOCOL_ERROR,
+    frame_protocol.CloseReason.INVALID_FRAME_PAYLOAD_DATA,
+}
 
 
 class _ShortQueue(list[Any]):  # Any: of wsproto's events, and of messages
@@ -46,7 +50,12 @@ class CountedSocket(WebSocketConnection):
 
     Reads while `allow()` returns True. It is called for every frame except the closing one. After
     the first frame past the limit nothing more is heard.
+
+    Nearly all clients send whole texts, and nothing else until they close. So what trio-websocket
+    keeps of a connection, 7 KB, is made when it is first asked for.
     """
+
+    _is_whole = False
 
     def __init__(
         self,
@@ -57,12 +66,7 @@ class CountedSocket(WebSocketConnection):
         allow: Callable[[], bool],
     ) -> None:
         """`acceptance`: the answer to the upgrade, which opens the socket."""
-        # once it is open, trio-websocket asks a WSConnection for no more than a Connection has
-        connection = Connection(ConnectionType.SERVER)
-        connection._events = _ShortQueue()  # type: ignore[assignment]  # no deque
-        server = cast(wsproto.WSConnection, connection)
-        super().__init__(stream, server, message_queue_size=1, max_message_size=max_bytes)
-        self._recv_channel._state.data = _ShortQueue()  # type: ignore[assignment]  # no deque
+        self._max_bytes = max_bytes
         self._allow = allow
         self._client = stream
         self._acceptance = acceptance
@@ -73,6 +77,29 @@ class CountedSocket(WebSocketConnection):
         self.writer = stream.writer
         self.gauge = SocketGauge()
         stream.last_words = self._last_words
+
+    def __getattr__(self, name: str) -> Any:  # Any: of whatever trio-websocket keeps
+        """Called for what is missing."""
+        if self._is_whole:
+            raise AttributeError(name, name=name, obj=self)
+        self._make_whole()
+        return getattr(self, name)
+
+    def _make_whole(self) -> None:
+        # once it is open, trio-websocket asks a WSConnection for no more than a Connection has
+        self._is_whole = True
+        connection = Connection(ConnectionType.SERVER)
+        connection._events = _ShortQueue()  # type: ignore[assignment]  # no deque
+        server = cast(wsproto.WSConnection, connection)
+        super().__init__(
+            self._client, server, message_queue_size=1, max_message_size=self._max_bytes
+        )
+        self._recv_channel._state.data = _ShortQueue()  # type: ignore[assignment]  # no deque
+
+    @property
+    def closed(self) -> CloseReason | None:
+        """How it was closed, or is being closed."""
+        return self._close_reason if self._is_whole else None
 
     def traffic(self) -> Traffic:
         """The bytes that came and left up to now."""
@@ -90,7 +117,9 @@ class CountedSocket(WebSocketConnection):
         self._listener = listener
         self._client.on_text = self._take_text
         try:
-            await self._reader_task()
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self._client.hear_texts()
+            await self._reader_task()  # which meets a broken stream again
             listener.ended(flooded=False)
         except trio.Cancelled:
             self._was_stopped = True
@@ -208,7 +237,8 @@ class CountedSocket(WebSocketConnection):
 
     @property
     def _is_closing(self) -> bool:
-        return self._wsproto.state in (ConnectionState.LOCAL_CLOSING, ConnectionState.CLOSED)
+        closing = (ConnectionState.LOCAL_CLOSING, ConnectionState.CLOSED)
+        return self._is_whole and self._wsproto.state in closing
 
     async def _count(self) -> None:
         if not self._allow():
