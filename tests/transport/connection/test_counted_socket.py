@@ -199,6 +199,20 @@ async def test_an_open_socket_has_no_parser_of_a_handshake():
         nursery.cancel_scope.cancel()
 
 
+async def test_whole_texts_need_nothing_of_what_the_rest_of_the_protocol_does():
+    async with trio.open_nursery() as nursery:
+        client, socket = await opened(nursery, Budget(9))
+        await client.send_all(masked(Opcode.TEXT, b"1"))
+        assert await socket.heard.next() == "1"
+        assert socket.send_text(b"2")
+        assert await client.receive_some() == Frame(Opcode.TEXT, b"2").serialize(mask=False)
+        assert "_wsproto" not in vars(socket)
+        await client.send_all(masked(Opcode.PING, b"?"))
+        assert await client.receive_some() == Frame(Opcode.PONG, b"?").serialize(mask=False)
+        assert "_wsproto" in vars(socket)
+        nursery.cancel_scope.cancel()
+
+
 async def test_messages_whole_and_in_fragments_and_controls_are_heard_in_their_order():
     async with trio.open_nursery() as nursery:
         client, socket = await opened(nursery, Budget(99))

@@ -14,9 +14,9 @@ from typing import Any, cast
 import trio
 import wsproto
 from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
+from wsproto import frame_protocol
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
-from wsproto import frame_protocol
 from wsproto.frame_protocol import FrameProtocol
 
 from greenroom.delivery.outbox.feed import SocketGauge
