@@ -68,7 +68,7 @@ from greenroom.transport.connection.socket.rate_limit import FrameRates
 from greenroom.transport.connection.token_watch import TokenWatch
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode, words_of
-from greenroom.transport.protocol.frame_codec import FrameDecoder
+from greenroom.transport.protocol.frame_codec import FrameDecoder, plain_ack
 from greenroom.transport.protocol.frame_limits import FrameLimits
 from greenroom.transport.protocol.wire import IsolationViolation
 
@@ -288,20 +288,20 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         An ack of what was not acknowledged before is no frame of the client's own: the server
         caused it, by sending events, so it does not count for the rate of frames.
         """
-        self._heard, self._heard_at = True, trio.current_time()
-        event = self._reader.event_of(message)
-        if type(event) is wire.Ack and self._acked < event.offset <= self.writer.gauge.written:
-            self._acked = event.offset
-            self._rates.put_back()
-            if self.ref.is_idle and self.runner.state is Phase.READY:
-                self._note_ack(event.offset)
-                return None
-        return event
-
-    def _note_ack(self, offset: int) -> None:
-        """What the row of an `Ack` in READY comes to, when no message waits before it."""
+        self._heard, self._heard_at = True, self._rates.clock()
+        offset = plain_ack(message)
+        if offset is None:
+            return self._reader.event_of(message)
+        if not self._acked < offset <= self.writer.gauge.written:
+            return wire.Ack(offset)
+        self._acked = offset
+        self._rates.put_back()
+        if not self.ref.is_idle or self.runner.state is not Phase.READY:
+            return wire.Ack(offset)
+        # What the row of an `Ack` in READY comes to, when no message waits before it.
         self.writer.pulse.arrived(offset)
         self._attachment.hand(Acked(self._id, offset))
+        return None
 
     def _refuse(self, event: Overstepped | FrameRefused) -> None:
         self._user.observer.frame_refused(event.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
 
@@ -20,7 +21,7 @@ from greenroom.transport.auth.validity import Validity
 from greenroom.transport.connection.actor import ConnectionActor, ConnectionSettings
 from greenroom.transport.connection.admitted import Admitted
 from greenroom.transport.connection.machine.events import SocketGone
-from greenroom.transport.connection.messages import Flooded
+from greenroom.transport.connection.messages import ConnectionMessage, Flooded
 from greenroom.transport.connection.side_tasks import SideTasks
 from greenroom.transport.connection.socket.connection_socket import ConnectionSocket
 from greenroom.transport.connection.socket.rate_limit import (
@@ -131,17 +132,31 @@ class _Reading:
     def interrupt(self, scope: trio.CancelScope) -> None:
         self.socket.stop_reading(scope)
 
-    async def hear(self, message: str | bytes) -> None:
+    def hear(self, message: str | bytes) -> Awaitable[None] | None:
         if self.socket.writer.waiting:
-            await self.socket.wait_for_room()
+            return self._hear_later(message)
+        return self._tell(message)
+
+    async def _hear_later(self, message: str | bytes) -> None:
+        await self.socket.wait_for_room()
+        if (wait := self._tell(message)) is not None:
+            await wait
+
+    def _tell(self, message: str | bytes) -> Awaitable[None] | None:
         event = self.actor.frame_of(message)
         if event is None:
-            return
+            return None
+        try:
+            self.actor.ref.tell(event)
+        except MailboxFull:
+            return self._send(event)
+        except ActorStopped:
+            pass
+        return None
+
+    async def _send(self, event: ConnectionMessage) -> None:
         with suppress(ActorStopped):
-            try:
-                self.actor.ref.tell(event)
-            except MailboxFull:
-                await self.socket.be_patient(partial(self.actor.ref.send, event))
+            await self.socket.be_patient(partial(self.actor.ref.send, event))
 
     def ended(self, *, flooded: bool) -> None:
         if not self.has_ended:

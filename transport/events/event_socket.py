@@ -17,6 +17,7 @@ from greenroom.transport.connection.socket.connection_socket import (
     ByteWriter,
     Closed,
     Listener,
+    heard,
 )
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.traffic import Traffic
@@ -129,7 +130,7 @@ class EventSocket:
     async def read(self, listener: Listener) -> None:
         self._listener = listener
         try:
-            await listener.hear(self._hello)
+            await heard(listener, self._hello)
             await self._carrier.wait_gone()
             listener.ended(flooded=False)
         finally:
@@ -158,7 +159,7 @@ class EventSocket:
         if listener is None:
             return
         if self._allow():
-            await listener.hear(frame)
+            await heard(listener, frame)
         else:
             listener.ended(flooded=True)
 

@@ -19,6 +19,7 @@ from greenroom.transport.connection.socket.connection_socket import (
     ByteWriter,
     Closed,
     Listener,
+    heard,
 )
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.traffic import Traffic
@@ -110,7 +111,7 @@ class FrontSocket:
     async def read(self, listener: Listener) -> None:
         self._stream = await self._opened()
         if self._stream is not None:
-            await listener.hear(frame_text(self._stream.hello))
+            await heard(listener, frame_text(self._stream.hello))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._speak, listener)
             nursery.start_soon(self._wait_over, nursery.cancel_scope)
@@ -132,7 +133,7 @@ class FrontSocket:
             if isinstance(asked, LookUp):
                 self._take_place(await _guarded(partial(self._opening.began_at, asked.say)))
             elif self._allow():
-                await listener.hear(frame_text(asked.frame))
+                await heard(listener, frame_text(asked.frame))
             else:
                 listener.ended(flooded=True)
 

@@ -177,6 +177,14 @@ _PLAIN_ACK = re.compile(r'\{"type": ?"ack", ?"offset": ?(0|[1-9][0-9]{0,14})\}')
 """What clients send most, as encoders write it: read in a fifth of the steps. A property test holds
 it to what the table makes of the same text."""
 
+
+def plain_ack(message: str | bytes) -> int | None:
+    """The offset of an `Ack` in its plainest form; None for all else."""
+    if type(message) is str and (ack := _PLAIN_ACK.fullmatch(message)) is not None:
+        return int(ack[1])
+    return None
+
+
 _converter = cattrs.Converter(detailed_validation=False)
 
 
@@ -196,9 +204,8 @@ class FrameDecoder:
 
         Size is bounded before this, by the WebSocket layer (`FrameLimits`).
         """
-        if type(message) is str and (ack := _PLAIN_ACK.fullmatch(message)) is not None:
-            return Ack(int(ack[1]))
-        return self.decode_any(message)
+        offset = plain_ack(message)
+        return self.decode_any(message) if offset is None else Ack(offset)
 
     def decode_any(self, message: str | bytes) -> ClientFrame:
         """Do what `decode` does for all but the plainest frames."""

@@ -12,7 +12,7 @@ from greenroom.asgi.asgi_exchange import GONE, AsgiExchange
 from greenroom.asgi.responses import as_messages
 from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.transport.auth.tokens import Identity
-from greenroom.transport.connection.socket.connection_socket import ROOM_BYTES, Listener
+from greenroom.transport.connection.socket.connection_socket import ROOM_BYTES, Listener, heard
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.traffic import Traffic
 from greenroom.transport.http.responses import Response
@@ -53,7 +53,7 @@ class AsgiSocket:
             if message["type"] == "websocket.receive" and not self._is_closing:
                 flooded = not self._allow()
                 if not flooded:
-                    await listener.hear(_said_in(message))
+                    await heard(listener, _said_in(message))
         listener.ended(flooded=flooded)
 
     def stop_reading(self, scope: trio.CancelScope) -> None:

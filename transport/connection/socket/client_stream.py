@@ -18,9 +18,9 @@ IGNORED_BYTES, IGNORED_AT_ONCE = 256 * 1024, 64 * 1024
 class ClientStream(trio.abc.HalfCloseableStream):
     """Reads `early`, which came behind the request, and then the stream.
 
-    Whole texts of at most `max_bytes` go to `on_text`, in the task that reads; it gets everything
-    else, in order with them. All that is sent goes through `writer`, in order. `last_words()` is
-    sent before it closes: see `CountedSocket`.
+    Whole texts of at most `max_bytes` go to `on_text`, in the task that reads; it awaits what that
+    returns, and gets everything else, in order with them. All that is sent goes through `writer`,
+    in order. `last_words()` is sent before it closes: see `CountedSocket`.
     """
 
     def __init__(self, stream: trio.abc.Stream, early: bytes = b"", *, max_bytes: int = 0) -> None:
@@ -29,7 +29,7 @@ class ClientStream(trio.abc.HalfCloseableStream):
         self._splitter.feed(early)
         self._other = b""
         self._ignores = False
-        self.on_text: Callable[[str], Awaitable[None]] = _nobody
+        self.on_text: Callable[[str], Awaitable[None] | None] = _nobody
         self.last_words: Callable[[], bytes] = bytes
         self.writer = writer_of(stream)
         self._read = reader_of(stream)
@@ -40,17 +40,18 @@ class ClientStream(trio.abc.HalfCloseableStream):
 
     async def hear_texts(self) -> None:
         """Read texts, until something else comes or the end: `receive_some` returns that."""
+        splitter = self._splitter
         while not (self._other or self._ignores):
-            taken = self._splitter.take()
-            if isinstance(taken, str):
-                await self.on_text(taken)
-            elif taken:
-                self._other = taken
-            elif data := await self._read():
+            taken = splitter.take()
+            if isinstance(taken, bytes) and not taken:
+                if not (data := await self._read()):
+                    return
                 self._came += len(data)
-                self._splitter.feed(data)
-            else:
-                return
+                taken = splitter.split(data)
+            if isinstance(taken, bytes):
+                self._other = taken
+            elif (wait := self.on_text(taken)) is not None:
+                await wait
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         await self.hear_texts()
@@ -111,5 +112,5 @@ class ClientStream(trio.abc.HalfCloseableStream):
             await self._stream.aclose()
 
 
-async def _nobody(text: str) -> None:
+def _nobody(text: str) -> None:
     """Hears nothing."""

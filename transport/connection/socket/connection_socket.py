@@ -21,11 +21,17 @@ ROOM_BYTES = 64 * 1024
 class Listener(Protocol):
     """The receiver of what a client sends."""
 
-    async def hear(self, message: str | bytes) -> None:
-        """Take a whole message; nothing more is read until this returns."""
+    def hear(self, message: str | bytes) -> Awaitable[None] | None:
+        """Take a whole message. Nothing more is read until what it returns was awaited."""
 
     def ended(self, *, flooded: bool) -> None:
         """Take the end: nothing more comes; `flooded`: because the client sent more than it may."""
+
+
+async def heard(listener: Listener, message: str | bytes) -> None:
+    """Let it hear the message, and wait for it."""
+    if (wait := listener.hear(message)) is not None:
+        await wait
 
 
 class Closed(Protocol):

@@ -25,6 +25,7 @@ from greenroom.transport.connection.socket.connection_socket import (
     CLOSE_SECONDS,
     ROOM_BYTES,
     Listener,
+    heard,
 )
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.text_frames import text_frame
@@ -175,15 +176,16 @@ class CountedSocket(WebSocketConnection):
         if self.writer.waiting > ROOM_BYTES:
             await self.be_patient(self.writer.wait_taken)
 
-    async def _take_text(self, text: str) -> None:
+    def _take_text(self, text: str) -> Awaitable[None] | None:
         if not self._allow():
             self._flood()
-        elif self._listener is not None and not self._is_closing:
-            await self._listener.hear(text)
+        elif self._listener is not None and not (self._is_whole and self._is_closing):
+            return self._listener.hear(text)
+        return None
 
     async def _tell(self, message: str | bytes) -> None:
         if self._listener is not None:
-            await self._listener.hear(message)
+            await heard(self._listener, message)
 
     async def _handle_ping_event(self, event: Ping) -> None:
         await self._count()

@@ -8,6 +8,7 @@ _CONTINUATION, _TEXT, _BINARY, _PING, _PONG = 0, 1, 2, 9, 10
 _SHORT, _TWO_BYTES = 125, 126
 _MOST_IN_TWO_BYTES = 0xFFFF
 _MASK_BYTES = 4
+_SHORT_HEAD = 2 + _MASK_BYTES
 
 
 class FrameSplitter:
@@ -34,9 +35,25 @@ class FrameSplitter:
         """Forget what was not taken."""
         self._data = b""
 
+    def split(self, data: bytes | bytearray) -> str | bytes:
+        """`feed` and `take`; most clients send nothing but one short text at a time."""
+        size = len(data) - _SHORT_HEAD
+        is_one = 0 <= size <= _SHORT and data[0] == _WHOLE_TEXT and data[1] == _MASKED | size
+        if not is_one or size > self._max_bytes or self._is_amid_something:
+            self.feed(data)
+            return self.take()
+        self._data = bytes(data)
+        return self._text(2, len(data))
+
+    @property
+    def _is_amid_something(self) -> bool:
+        return bool(self._data or self._amid or self._passing or self._gave_up)
+
     def take(self) -> str | bytes:
         """The next text, or bytes of other frames; no bytes while a frame's head is not whole."""
         data = self._data
+        if not data:
+            return b""
         if self._gave_up:
             return self._pass(len(data))
         if self._passing:

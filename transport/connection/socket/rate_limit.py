@@ -55,14 +55,17 @@ class SharedBuckets:
 
 
 class FrameRates:
-    """The frames that one connection may send, and those that all of its user's may together."""
+    """The frames that one connection may send, and those that all of its user's may together.
 
-    __slots__ = ("_clock", "_is_paid", "_own", "_users")
+    `clock`: monotonic, in seconds.
+    """
+
+    __slots__ = ("_is_paid", "_own", "_users", "clock")
 
     def __init__(self, own: TokenBucket, users: TokenBucket, clock: Callable[[], float]) -> None:
         self._own = own
         self._users = users
-        self._clock = clock
+        self.clock: Callable[[], float] = clock
         self._is_paid = False
 
     def allow(self) -> bool:
@@ -70,7 +73,7 @@ class FrameRates:
         if self._is_paid:
             self._is_paid = False
             return True
-        now = self._clock()
+        now = self.clock()
         return self._own.take(now) and self._users.take(now)
 
     def put_back(self) -> None:
