@@ -118,6 +118,17 @@ def test_splitting_changes_nothing_of_what_a_whole_parser_sees(frames, data):
     assert joined(events) == expected
 
 
+@given(st.lists(st.one_of(FRAMES, FRAMES, FRAMES, CONTROLS, ODD), max_size=8), st.integers(0, MOST))
+def test_the_short_way_of_one_text_at_a_time_gives_what_the_long_one_gives(frames, max_bytes):
+    short, long = FrameSplitter(max_bytes), FrameSplitter(max_bytes)
+    for frame in frames:
+        taken = [short.split(frame)]
+        long.feed(frame)
+        while taken[-1] != b"":
+            taken.append(short.take())
+        assert taken == [*iter(long.take, b""), b""]
+
+
 async def test_last_words_leave_after_the_tasks_of_the_connection_have_ended():
     ours, peer = memory_stream_pair()
     stream = ClientStream(ours)
