@@ -10,6 +10,7 @@ of trio and from tasks of asyncio, without a client: the difference is what the 
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -126,7 +127,7 @@ def _short(path: str) -> str:
     return "/".join(path.split("/")[-2:]).removesuffix(".py")
 
 
-def main() -> None:
+def arguments() -> argparse.ArgumentParser:
     parser = server_options(__doc__)
     parser.add_argument("--users", type=int, default=20)
     parser.add_argument("--events", type=int, default=32, help="events a user gets")
@@ -136,7 +137,11 @@ def main() -> None:
     parser.add_argument("--connects", type=int, default=0, help="count connects, that number")
     parser.set_defaults(servers=[PEER, MEMORY, SQLITE])
     parser.add_argument("--callers", type=int, default=0, help="count emits of that number of runs")
-    chosen = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    chosen = arguments().parse_args()
     crowds.ACK_EVENTS, crowds.ACK_SECONDS = chosen.acked, math.inf
     order = Order(chosen.events, chosen.burst, stays=True)
     for kind in (TRIO, ASYNCIO) if chosen.callers else chosen.servers:

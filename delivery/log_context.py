@@ -6,8 +6,7 @@ therefore bind the ids of that work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 
@@ -26,12 +25,17 @@ def bind(**ids: str) -> None:
     _bound.set(ids)
 
 
-@contextmanager
-def bound(**ids: str) -> Iterator[None]:
+class bound:  # noqa: N801 - it is used as a function
     """Log with these ids, and no others, inside a block."""
-    before = _bound.get()
-    _bound.set(ids)
-    try:
-        yield
-    finally:
-        _bound.set(before)
+
+    __slots__ = ("_before", "_ids")
+
+    def __init__(self, **ids: str) -> None:
+        self._ids = ids
+
+    def __enter__(self) -> None:
+        self._before = _bound.get()
+        _bound.set(self._ids)
+
+    def __exit__(self, *_: object) -> None:
+        _bound.set(self._before)

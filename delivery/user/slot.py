@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import attrs
 import trio
@@ -28,13 +27,31 @@ class Slot:
         """Whether the subtree is being started or stopped."""
         return self._lock is not None
 
-    @asynccontextmanager
-    async def locked(self) -> AsyncIterator[None]:
+    def locked(self) -> AbstractAsyncContextManager[None]:
         """Start or stop the subtree in the block, one task after the other."""
-        lock = self._lock = self._lock or trio.Lock()
+        return _Locked(self)
+
+
+class _Locked(AbstractAsyncContextManager[None]):
+    """A class, and no `@asynccontextmanager`, which costs more: every connect needs it."""
+
+    __slots__ = ("_lock", "_slot")
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    async def __aenter__(self) -> None:
+        lock = self._lock = self._slot._lock = self._slot._lock or trio.Lock()
         try:
-            async with lock:
-                yield
-        finally:
-            if not lock.locked():  # otherwise it was handed on to a task that waited
-                self._lock = None
+            await lock.acquire()
+        except BaseException:
+            self._give_up()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        if not self._lock.locked():  # otherwise it was handed on to a task that waited
+            self._slot._lock = None

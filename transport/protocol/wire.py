@@ -218,6 +218,12 @@ class EncodedEvent(Protocol):
     def body(self) -> bytes: ...
 
 
+@lru_cache(maxsize=16)
+def _fields_of(limits: FrameLimits) -> Mapping[str, JSON]:
+    """All connections of a server have the same."""
+    return attrs.asdict(limits)
+
+
 def ready(
     *,
     session: SessionId,
@@ -250,7 +256,7 @@ def ready(
         recovered=recovered,
         heartbeat=heartbeat_ms,
         **({} if expires_ms is None else {"expires": expires_ms}),
-        **attrs.asdict(limits),
+        **_fields_of(limits),
         features=list(features),
         **({} if files is None else {"files": files.as_json()}),
     )
