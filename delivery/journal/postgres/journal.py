@@ -31,8 +31,7 @@ from greenroom.delivery.journal.nodes import Nodes
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.connections.pooling import JournalConnection
 from greenroom.delivery.journal.postgres.errors import in_our_words
-from greenroom.delivery.journal.postgres.lease import LEASE_SECONDS, Lease
-from greenroom.delivery.journal.postgres.nodes import PostgresNodes
+from greenroom.delivery.journal.postgres.lease import Lease
 from greenroom.delivery.journal.postgres.opening import (
     check_whole,
     connect,
@@ -49,6 +48,7 @@ from greenroom.delivery.journal.postgres.sweeper import PostgresSweeper
 from greenroom.delivery.journal.postgres.wake_ups import WakeUps
 from greenroom.delivery.journal.readers import Answer
 from greenroom.delivery.journal.reads import Question
+from greenroom.delivery.journal.sql.nodes.shared_nodes import LEASE_SECONDS, SharedNodes
 
 R = TypeVar("R")
 
@@ -178,7 +178,7 @@ class PostgresJournal(ThreadedJournal):
         self._lease = lease
         wake_ups = WakeUps(self._session.url, self._me)
         claims = PostgresClaims(self._session.database, self._me, self._write)
-        self._nodes = PostgresNodes(lease, wake_ups, claims, self._begin_again, self._silent)
+        self._nodes = SharedNodes(lease, wake_ups, claims, self._begin_again, self._silent)
         store = PostgresStore(self._session.database, self._me)
         answers = [self._reading(session) for session in self._to_read]
         sweeper = PostgresSweeper(self._session.database, store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -16,11 +17,7 @@ from greenroom.delivery.journal.postgres.node_reads import (
     NoticePlace,
     notices_begin,
 )
-
-LEASE_SECONDS: Final = 10.0
-"""Seconds after which the runs of a node that does not renew its lease are taken over."""
-
-EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
+from greenroom.delivery.journal.sql.nodes.shared_nodes import LEASE_SECONDS, ListeningAt
 
 _TAKE: Final = """
     INSERT INTO node (name, version, expires)
@@ -64,20 +61,6 @@ _FORGET_NOTICES: Final = """
 _OTHERS: Final = "SELECT count(*), min(number) FROM node"
 
 
-@attrs.frozen
-class ListeningAt:
-    """A host, which may be `0.0.0.0`, and a port."""
-
-    host: str
-    port: int
-
-    def seen_from(self, connection: psycopg.Connection[Any]) -> str:
-        """The URL for other machines. One that listens at all of its addresses has among them the
-        one from which it reaches Postgres."""
-        host = self.host if self.host not in EVERYWHERE else _address_of(connection)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-
-
 @attrs.define
 class Lease:
     """The lease of this node. Used on the journal's thread; raises `psycopg.Error`, also if the
@@ -109,7 +92,7 @@ class Lease:
         with connection.transaction():
             connection.execute("SET LOCAL synchronous_commit TO off")
             connection.execute(_HOLD, (self.number,))
-            address = None if self.place is None else self.place.seen_from(connection)
+            address = None if self.place is None else self.place.seen_from(partial(_address_of, connection))
             connection.execute(_RENEW, (self.seconds, address, self.number))
             self._look(connection)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any, Final, TypeAlias, cast
 
@@ -10,20 +10,14 @@ import attrs
 import orjson
 import psycopg
 
-from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.nodes.notice import Notice, What
 from greenroom.delivery.journal.node import Node, NoticePage
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.opening import connect, named
 from greenroom.delivery.journal.sql.rows import Write
-from greenroom.delivery.journal.sql.tables.runs import SqlRuns
 
-_ELSEWHERE: Final = "SELECT run FROM open_run WHERE user = ? AND node IS DISTINCT FROM ?"
-_USERS: Final = """
-    SELECT DISTINCT user FROM going_on JOIN open_run USING (user, run)
-    WHERE user > ? AND node IS NOT DISTINCT FROM ? ORDER BY user LIMIT ?
-"""
 _NODES: Final = """
     SELECT number, name, version, CAST(extract(epoch FROM started) * 1000 AS BIGINT),
         CAST(extract(epoch FROM expires - clock_timestamp()) AS DOUBLE PRECISION),
@@ -64,22 +58,6 @@ class NoticePlace:
 
 
 _NoticeRow: TypeAlias = tuple[int, int, bool, str, str, str]
-
-
-class PostgresRuns(SqlRuns):
-    """The open runs, as the node `me()` sees them."""
-
-    def __init__(self, database: PostgresDatabase, me: Callable[[], int | None]) -> None:
-        super().__init__(database)
-        self._me = me
-
-    def elsewhere(self, user: UserId) -> Set[RunId]:
-        rows = self._database.execute(_ELSEWHERE, (user, self._me())).fetchall()
-        return {RunId.trusted(str(run)) for (run,) in rows}
-
-    def users_going_on(self, after: UserId | None, limit: int) -> list[UserId]:
-        rows = self._database.execute(_USERS, (after or "", self._me(), limit)).fetchall()
-        return [UserId.trusted(str(user)) for (user,) in rows]
 
 
 def read_lasts(database: PostgresDatabase, users: Sequence[UserId]) -> Mapping[UserId, int]:

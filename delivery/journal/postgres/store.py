@@ -18,7 +18,6 @@ from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.node import Node, NoticePage
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase, PostgresRows
 from greenroom.delivery.journal.postgres.node_reads import (
-    PostgresRuns,
     notice_write,
     read_lasts,
     read_nodes,
@@ -28,6 +27,7 @@ from greenroom.delivery.journal.postgres.queue.tables import QUEUE
 from greenroom.delivery.journal.postgres.tables import FENCED
 from greenroom.delivery.journal.sql.database import SqlValue
 from greenroom.delivery.journal.sql.log_ends import LogEnds
+from greenroom.delivery.journal.sql.nodes.node_runs import NodeRuns, no_node
 from greenroom.delivery.journal.sql.rows import Write
 from greenroom.delivery.journal.sql.store import SqlStore
 
@@ -46,11 +46,6 @@ def _may_be_old(refused: psycopg.Error | OutOfSequence) -> bool:
     return bool(last == thought)
 
 
-def no_node() -> None:
-    """The default `me`: what is written is no node's."""
-    return
-
-
 class PostgresStore(SqlStore):
     """An `SqlStore` whose statements go to the server together, in one round trip a transaction.
 
@@ -60,7 +55,7 @@ class PostgresStore(SqlStore):
 
     def __init__(self, database: PostgresDatabase, me: Callable[[], int | None] = no_node) -> None:
         super().__init__(database)
-        self.runs = PostgresRuns(database, me)
+        self.runs = NodeRuns(database, me)
         self._postgres = database
         self._me = me
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
-from typing import Any, Final, Never, TypeAlias
+from typing import Any, Final, Never
 
 import orjson
 import psycopg
@@ -23,6 +23,7 @@ from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.nodes.notice import Notice, What
 from greenroom.delivery.journal.postgres.connections.pooling import JournalConnection
 from greenroom.delivery.journal.postgres.opening import connect
+from greenroom.delivery.journal.sql.nodes.shared_nodes import AGAIN_SECONDS, Heard
 
 MOST_BYTES: Final = 7_000
 """Bytes of user ids in a notification: Postgres takes less than 8,000 of payload
@@ -31,17 +32,12 @@ MOST_BYTES: Final = 7_000
 MOST_NOTICES: Final = 10_000
 """Notices that may wait to be sent."""
 
-AGAIN_SECONDS: Final = 1.0
-"""Seconds until a connection that has broken is made again."""
-
 WHATS: Final = frozenset(What)
 
 # A notification is a commit like any other, and would wait for the disk, holding that lock.
 _NOTIFY: Final = """
     SELECT set_config('synchronous_commit', 'off', true), pg_notify('greenroom', %s)
 """
-
-Heard: TypeAlias = Callable[[Sequence[UserId], Sequence[Notice]], None]
 
 logger = logging.getLogger("greenroom.delivery")
 

@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Final
 
-from greenroom.delivery.events.ids import RunId, UserId
-from greenroom.delivery.journal.nodes import ClaimedRun, Withdrawn
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
-
-R = TypeVar("R")
+from greenroom.delivery.journal.sql.nodes.claims import OnThread, SqlClaims
 
 _CLAIM: Final = "SELECT claim(%s, %s, %s, %s)"
 _WITHDRAW: Final = "SELECT withdraw(%s, %s, %s)"
-_MINE: Final = """
-    SELECT "user", run, coalesce(stopped, 0) FROM open_run LEFT JOIN going_on USING ("user", run)
-    WHERE node = %s AND (queued IS NOT NULL OR parent IS NOT NULL AND EXISTS (
-        SELECT 1 FROM open_run AS whole WHERE whole."user" = open_run."user"
-            AND whole.request = open_run.request AND whole.queued IS NOT NULL))
-    ORDER BY number
-"""
 
 
-class OnThread(Protocol):
-    """Has work carried out on the journal's thread."""
-
-    def __call__(self, work: Callable[[], R]) -> Awaitable[R]: ...
-
-
-class PostgresClaims:
-    """Implements `Claims`, for the node `me()`."""
+class PostgresClaims(SqlClaims):
+    """Functions in the database claim, one after the other."""
 
     def __init__(
         self, database: PostgresDatabase, me: Callable[[], int | None], write: OnThread
     ) -> None:
-        self._database = database
-        self._me = me
-        self._write = write
+        super().__init__(database, me, write)
+        self._postgres = database
 
-    async def claim(self, agents: Sequence[str], most: int, per_user: int) -> Sequence[ClaimedRun]:
-        return await self._write(partial(self._claim, list(agents), most, per_user))
+    def _claim(self, agents: list[str], most: int, per_user: int) -> None:
+        self._postgres.connection.execute(_CLAIM, (self._me(), agents, most, per_user))
 
-    async def withdraw(self, agent: str, late: float | None) -> Withdrawn:
-        return await self._write(partial(self._withdraw, agent, late))
-
-    def _claim(self, agents: list[str], most: int, per_user: int) -> list[ClaimedRun]:
-        self._database.connection.execute(_CLAIM, (self._me(), agents, most, per_user))
-        return self._mine()
-
-    def _withdraw(self, agent: str, late: float | None) -> Withdrawn:
-        found = self._database.connection.execute(_WITHDRAW, (self._me(), agent, late)).fetchone()
-        return Withdrawn(found is not None and bool(found[0]), self._mine())
-
-    def _mine(self) -> list[ClaimedRun]:
-        rows = self._database.connection.execute(_MINE, (self._me(),)).fetchall()
-        return [
-            ClaimedRun(UserId.trusted(user), RunId.trusted(run), bool(stopped))
-            for user, run, stopped in rows
-        ]
+    def _withdraw(self, agent: str, late: float | None) -> bool:
+        found = self._postgres.connection.execute(_WITHDRAW, (self._me(), agent, late)).fetchone()
+        return found is not None and bool(found[0])

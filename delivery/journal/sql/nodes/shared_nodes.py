@@ -1,25 +1,34 @@
-"""The other nodes of a journal in Postgres, and this one's lease among theirs."""
+"""The other nodes of a journal in a database, and this one's lease among theirs."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Never
+from typing import Final, Generic, Never, Protocol, TypeAlias, TypeVar
 
-import psycopg
+import attrs
 import trio
 
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.errors import JournalError, LeaseLost
-from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.nodes.notice import Notice
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.nodes import Claims, Follower
-from greenroom.delivery.journal.postgres.lease import Lease, ListeningAt
-from greenroom.delivery.journal.postgres.wake_ups import AGAIN_SECONDS, WakeUps
+
+D = TypeVar("D", contravariant=True)
+"""What the lease needs of the database."""
+
+Heard: TypeAlias = Callable[[Sequence[UserId], Sequence[Notice]], None]
+
+LEASE_SECONDS: Final = 10.0
+"""Seconds after which the runs of a node that does not renew its lease are taken over."""
+
+AGAIN_SECONDS: Final = 1.0
+"""Seconds until what broke is tried again."""
 
 FORGET_SECONDS: Final = 60.0
 """Seconds between two times at which old notices are forgotten."""
@@ -30,12 +39,74 @@ BEAT_SECONDS: Final = 1.0
 logger = logging.getLogger("greenroom.delivery")
 
 
-class PostgresNodes:
+EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
+
+
+@attrs.frozen
+class ListeningAt:
+    """A host, which may be `0.0.0.0`, and a port."""
+
+    host: str
+    port: int
+
+    def seen_from(self, own: Callable[[], str]) -> str:
+        """The URL for other machines. One that listens at all of its addresses has among them its
+        `own` one, from which it reaches the journal."""
+        host = self.host if self.host not in EVERYWHERE else own()
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+class Lease(Protocol[D]):
+    """The lease of this node, used on the journal's thread. `number` is None until it is taken.
+
+    `others`: whether there are other nodes. `leads`: whether no older one is there. `notices`: the
+    place of the first notice that this node must read. `place`: where it listens, if it does.
+    """
+
+    number: int | None
+    others: bool
+    leads: bool
+    place: ListeningAt | None
+
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def notices(self) -> object: ...
+
+    def take(self, database: D, /) -> None:
+        """Begin as a new node."""
+
+    def renew(self, database: D, /) -> None:
+        """Keep the lease. Raises the database's error, or `LeaseLost`, if it was taken."""
+
+    def take_over(self, database: D, /) -> Sequence[tuple[UserId, RunId]]:
+        """End the leases that are over, and have their open runs, but for those that workers are to
+        have."""
+        ...
+
+    def forget_notices(self, database: D, /) -> None:
+        """Forget the old notices of all nodes."""
+
+    def give_up(self, database: D, /) -> None:
+        """This node stops: others may have its open runs at once."""
+
+
+class WakeUps(Protocol):
+    """Tells other nodes of users and notices, and hears of them; either may be lost."""
+
+    @property
+    def hears(self) -> bool: ...
+    def tell(self, users: Iterable[UserId], notices: Iterable[Notice] = ()) -> None: ...
+    async def speak(self) -> Never: ...
+    async def listen(self, heard: Heard, /) -> Never: ...
+
+
+class SharedNodes(Generic[D]):
     """Implements `Nodes`. Those who lost their lease keep nothing until their runs are cut."""
 
     def __init__(
         self,
-        lease: Lease,
+        lease: Lease[D],
         wake_ups: WakeUps,
         claims: Claims,
         begin_again: Callable[[], Awaitable[None]],
@@ -66,24 +137,24 @@ class PostgresNodes:
                 advice="nothing; this server goes on as a new node in a moment",
             )
 
-    def look(self, connection: psycopg.Connection[Any]) -> None:
+    def look(self, database: D) -> None:
         """Renew the lease, and take over those that are over, if it is time."""
         if self._lost and self._follower is None:  # without runs
-            self.rejoin(connection)
+            self.rejoin(database)
         self.check()
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + self._beat
-            self._lease.renew(connection)
+            self._lease.renew(database)
             self._renewed_at = time.monotonic()
-            self._forget(connection, now)
+            self._forget(database, now)
             if self._lease.others and self._follower is not None and now >= self._take_over_at:
-                self._take_over(connection, self._follower)
+                self._take_over(database, self._follower)
 
-    def _forget(self, connection: psycopg.Connection[Any], now: float) -> None:
+    def _forget(self, database: D, now: float) -> None:
         if self._lease.leads and now >= self._forget_at:
             self._forget_at = now + FORGET_SECONDS
-            self._lease.forget_notices(connection)
+            self._lease.forget_notices(database)
 
     def lose(self) -> None:
         """The lease was taken."""
@@ -92,9 +163,9 @@ class PostgresNodes:
             logger.warning("this server was away for longer than its lease: its runs are cut")
             self._post(self._tell)
 
-    def rejoin(self, connection: psycopg.Connection[Any]) -> None:
+    def rejoin(self, database: D) -> None:
         """Go on as a new node."""
-        self._lease.take(connection)
+        self._lease.take(database)
         self._lost = False
         self.reconnected()
 
@@ -109,13 +180,13 @@ class PostgresNodes:
             users = {entry.user for entry in entries if entry.user is not None}
             self._wake_ups.tell(users, notices)
 
-    def close(self, connection: psycopg.Connection[Any]) -> None:
+    def close(self, database: D) -> None:
         """This node stops."""
         if not self._lost:
-            self._lease.give_up(connection)
+            self._lease.give_up(database)
 
-    def _take_over(self, connection: psycopg.Connection[Any], follower: Follower) -> None:
-        runs = self._lease.take_over(connection)
+    def _take_over(self, database: D, follower: Follower) -> None:
+        runs = self._lease.take_over(database)
         if runs:
             logger.info("took over %d open runs of a node that is gone", len(runs))
             self._post(partial(follower.taken_over, runs))
