@@ -5,14 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable
 from queue import SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Never, TypeVar, cast
 
 import outcome
 import trio
 from coredis import Redis
+from coredis.exceptions import RedisError
 from coredis.retry import NoRetryPolicy
 
 R = TypeVar("R")
+
+AGAIN_SECONDS: Final = 1.0
+"""Seconds until a connection that has broken is made again."""
+
+LOST: Final = b"lost"
 
 ANSWER_SECONDS: Final = 5.0
 """Seconds to wait for a connection, and for an answer."""
@@ -26,6 +32,7 @@ class RedisClient:
         self._token: trio.lowlevel.TrioToken | None = None
         self._end: trio.Event | None = None
         self._client: Redis[bytes] | None = None
+        self._nursery: trio.Nursery | None = None
         self._began: SimpleQueue[outcome.Outcome[None]] = SimpleQueue()
         self._thread = threading.Thread(
             target=trio.run, args=(self._main,), name="greenroom redis", daemon=True
@@ -39,13 +46,23 @@ class RedisClient:
             raise AssertionError("the thread said that it had begun")
         return trio.from_thread.run(self._ask, ask, trio_token=self._token)
 
-    def run(self, script: str, keys: list[str], arguments: list[Any]) -> list[Any]:
-        """Have a script carried out; Redis is sent its text once."""
+    def run(self, script: str, keys: list[str], arguments: list[Any]) -> list[str]:
+        """Have a script carried out that answers with texts; Redis is sent its text once."""
+        return [each.decode() for each in self.run_raw(script, keys, arguments)]
+
+    def run_raw(self, script: str, keys: list[str], arguments: list[Any]) -> list[bytes]:
+        """As `run`, with the answers as they are."""
 
         async def carry_out(client: Redis[bytes]) -> Any:
             return await client.register_script(script)(keys=keys, args=arguments)
 
-        return [each.decode() if isinstance(each, bytes) else each for each in self.call(carry_out)]
+        return list(self.call(carry_out))
+
+    def listen(self, channel: str, heard: Callable[[bytes], None]) -> None:
+        """Call `heard` in the client's thread with what arrives on a channel, until the end; and
+        with `LOST` where the connection broke, and something may have been missed."""
+        if self._token is not None:
+            self._token.run_sync_soon(self._begin_to_listen, channel, heard)
 
     def close(self) -> None:
         if self._token is not None and self._end is not None:
@@ -58,6 +75,29 @@ class RedisClient:
         with trio.fail_after(2 * ANSWER_SECONDS):
             return await ask(self._client)
 
+    def _begin_to_listen(self, channel: str, heard: Callable[[bytes], None]) -> None:
+        if self._nursery is not None:
+            self._nursery.start_soon(self._listen, channel, heard)
+
+    async def _listen(self, channel: str, heard: Callable[[bytes], None]) -> Never:
+        """What was not heard is found by looking now and then."""
+        while True:
+            try:
+                await self._hear(channel, heard)
+            except* (RedisError, OSError, TimeoutError):
+                heard(LOST)
+            await trio.sleep(AGAIN_SECONDS)
+
+    async def _hear(self, channel: str, heard: Callable[[bytes], None]) -> None:
+        if self._client is None:
+            raise AssertionError("it listens between the beginning and the end")
+        pubsub = self._client.pubsub(
+            channels=[channel], ignore_subscribe_messages=True, retry_policy=NoRetryPolicy()
+        )
+        async with pubsub:
+            async for message in pubsub:
+                heard(cast(bytes, message["data"]))
+
     async def _main(self) -> None:
         try:
             self._token = trio.lowlevel.current_trio_token()
@@ -68,8 +108,9 @@ class RedisClient:
                 connect_timeout=ANSWER_SECONDS,
                 stream_timeout=ANSWER_SECONDS,
             )
-            async with client as self._client:
+            async with client as self._client, trio.open_nursery() as self._nursery:
                 self._began.put(outcome.Value(None))
                 await self._end.wait()
+                self._nursery.cancel_scope.cancel()
         except BaseException as error:  # noqa: BLE001  # whoever begins it raises it
             self._began.put(outcome.Error(error))

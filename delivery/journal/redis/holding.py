@@ -1,45 +1,53 @@
-"""The journal's rows in Redis, held by one server at a time."""
+"""The journal's commits in Redis: this node keeps its own there, and reads those of others."""
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, cast
 from urllib.parse import urlsplit
 
 import attrs
-from coredis import Redis, exceptions
 
 from greenroom.delivery.errors import (
-    JournalBusy,
     JournalFailed,
     JournalLost,
     JournalTooNew,
     JournalUnreachable,
 )
+from greenroom.delivery.journal.redis.beat import Beat
 from greenroom.delivery.journal.redis.client import ANSWER_SECONDS, RedisClient
-from greenroom.delivery.journal.redis.errors import AWAY, in_our_words
+from greenroom.delivery.journal.redis.errors import AWAY
 from greenroom.delivery.journal.redis.rows import (
-    LEASE,
+    CHANNEL,
+    COMMITS,
+    NODES,
     ROOT,
-    ROWS,
     Change,
-    Row,
-    decoded,
+    Commit,
+    Place,
+    changes_in,
     encoded,
-    table_of,
 )
-from greenroom.delivery.journal.redis.scripts import AGAIN, COMMIT, GIVE_UP, RENEW, TAKE
+from greenroom.delivery.journal.redis.scripts import (
+    COMMIT,
+    GIVE_TURN,
+    JOIN,
+    READ_ON,
+    RENEW,
+    SETTLE,
+    TELL,
+)
 
-logger = logging.getLogger("greenroom.delivery")
-
-VERSION: Final = 1
-OLDEST: Final = 7
+VERSION: Final = 2
 AGAIN_SECONDS: Final = 0.1
-LEASE_SECONDS: Final = 5.0
-ROWS_AT_ONCE: Final = 100
+TURN_SECONDS: Final = 0.25
+"""For how long others wait for a node that was behind: it applies what is new, and tries again."""
+
+WAIT_SECONDS: Final = 0.002
+"""Seconds until a node tries again while another one has the turn."""
 
 
 def named(url: str) -> str:
@@ -48,253 +56,241 @@ def named(url: str) -> str:
     return f"Redis at {found.hostname or 'localhost'}:{found.port or 6379}{found.path}"
 
 
+class Behind(Exception):  # no error: what is new is applied, and it is tried again
+    """Others have committed since the copy's place, or have the turn."""
+
+
+class StillAlive(Exception):  # nor this one
+    """A lease that was to be over is not."""
+
+
 @attrs.define
-class Unanswered:
-    """A commit whose answer was lost."""
+class _Unanswered:
+    """A commit whose answer was lost, and what it was to come after."""
 
     append: str
-    changes: Sequence[Change]
+    after: Place
 
 
 class Holding:
-    """What this server holds of the journal at `url`, on the journal's thread."""
+    """This node's part of the journal at `url`, on the journal's thread.
 
-    def __init__(self, url: str, name: str, lease_seconds: float = LEASE_SECONDS) -> None:
+    `place`: that of this node's copy. `beat`: what was last known of all nodes.
+    """
+
+    def __init__(self, url: str, lease_seconds: float) -> None:
         self.where = named(url)
-        self._name = name
-        self._holder = secrets.token_urlsafe(12)
+        self.channel = CHANNEL + secrets.token_urlsafe(12)
         self._lease_ms = round(lease_seconds * 1000)
-        self._renew_at = 0.0
-        self._fence, self._commit, self.number = "", 0, 0
+        self.me = ""
         self.epoch = ""
+        self.place = Place(0, "")
+        self.beat = Beat(0, {})
+        self.is_cut = False
         self._lost: str | None = None
-        self.unanswered: Unanswered | None = None
-        self._is_cut = False
-        self._client = RedisClient(url)
+        self._unanswered: _Unanswered | None = None
+        self._pending: Place | None = None
+        self._has_turn = False
+        self._must_be_over: Sequence[int] = ()
+        self.client = RedisClient(url)
 
-    def take(self, new_epoch: str) -> None:
-        """Raises `JournalBusy` while another server renews its lease; one that is not renewed is
-        waited for. Raises `JournalTooNew` and the errors of Redis."""
-        self._check_server()
-        arguments = [self._holder, self._name, self._lease_ms, new_epoch]
-        left = self._lease_ms + 1
-        while (answer := self._run(TAKE, arguments))[0] == "held":
-            if int(answer[2]) > left:
-                raise JournalBusy(
-                    f"another server, {answer[1]}, has the journal in {self.where}",
-                    advice="stop it first, or start this one with --wait SECONDS",
-                )
-            left = int(answer[2])
-            time.sleep(AGAIN_SECONDS)
-        _, self._fence, self.epoch, version, commit, number = answer
-        self._commit, self.number = int(commit), int(number or 0)
-        if int(version) > VERSION:
+    def join(self, new_epoch: str, *, anew: bool) -> tuple[Place, int]:
+        """Become a node, a new one if `anew`. Returns the place from which to read on, which Redis
+        keeps for this node, and the number of the newest record there. Raises `JournalTooNew`, and
+        the errors of Redis."""
+        me = "" if anew else self.me
+        answer = self._run(JOIN, VERSION, new_epoch, me, self._lease_ms, self.channel)
+        if answer[0] == "newer":
             raise JournalTooNew(
-                f"{self.where} has version {version} of a journal, but this greenroom reads up to"
+                f"{self.where} has version {answer[1]} of a journal, but this greenroom reads up to"
                 f" {VERSION}",
                 advice="use the version of greenroom that wrote it, or a newer one",
             )
+        _, self.me, now, epoch, commit, append, number = answer
+        self.epoch = self.epoch or epoch
+        self._check_epoch(epoch)
+        self.beat = Beat(int(now), self.beat.expires)
+        return Place(int(commit), append), int(number)
 
-    def rows(self) -> Iterator[tuple[str, list[Row]]]:
-        """All rows, some of a table at a time."""
-        places: set[bytes] = set()
-        cursor = 0
-        while True:
-            cursor, found = self._client.call(_Scan(cursor))
-            places.update(found)
-            if not cursor:
-                break
-        for place in sorted(places):
-            yield from self._rows_at(place.decode())
+    def renew(self, place: Place | None = None, *, give_up: bool = False) -> None:
+        """Keep the lease, or give it up. `place`: that of a copy which is not filled yet."""
+        at = (place or self.place).number
+        ms = 0 if give_up else self._lease_ms
+        epoch, now, *known = self._run(RENEW, self.me, ms, at, self.channel)
+        self._check_epoch(epoch)
+        nodes = zip(known[::2], known[1::2], strict=True)
+        expires = {int(node): int(what.split()[0]) for node, what in nodes}
+        self.beat = Beat(int(now), expires)
+
+    def newest(self) -> int:
+        """On any thread: the number of the last commit. Raises `JournalLost`."""
+        epoch, commit, *_ = self.client.run(READ_ON, [ROOT, NODES, COMMITS], [2**53])
+        self._check_epoch(epoch)
+        return int(commit)
+
+    def tell(self, what: bytes) -> None:
+        """On any thread: publish it to the other nodes."""
+        self.client.run(TELL, [ROOT, NODES, COMMITS], [self.me, what])
+
+    # Commits
+
+    @contextmanager
+    def only_if_over(self, leases: Sequence[int]) -> Iterator[None]:
+        """What is committed inside ends these leases. Raises `StillAlive` if one is not over."""
+        self._must_be_over = leases
+        try:
+            yield
+        finally:
+            self._must_be_over = ()
 
     def keep(self, changes: Sequence[Change]) -> None:
-        """Have Redis keep all of the changes or none, once. Raises coredis's errors, and
-        `JournalLost`."""
+        """Have Redis keep all of the changes or none, once: `kept` is to follow when the copy has
+        them, too. Raises `Behind`, `StillAlive`, `JournalLost` and the errors of Redis."""
         self.check()
         append = secrets.token_urlsafe(9)
-        removed = [change for change in changes if change.row is None]
-        others = [change for change in changes if change.row is not None]
-        keys = [ROOT, *(each.place for each in (*removed, *others))]
-        values = [part for each in others for part in (each.field, encoded(each.row or ()))]
-        fields = [each.field for each in removed]
-        numbers = [each.key[0] for each in others if each.table == "log"]
-        last = str(max(cast("list[int]", numbers), default=""))
-        call = keys, [str(self._commit), append, last, len(removed), *fields, *values]
+        keys, arguments = self._commit(append, changes)
         try:
-            answer = self._run_commit(*call)
+            answer = self.client.run(COMMIT, keys, arguments)
         except AWAY as lost:
-            self._is_cut, self.unanswered = True, Unanswered(append, changes)
-            if self._was_kept(lost):
-                return
-            answer = self._run_commit(*call)
+            self.is_cut, self._unanswered = True, _Unanswered(append, self.place)
+            if not self._was_kept(lost):
+                raise Behind from lost
+            answer = ["kept"]
         self._judge(answer)
-        self._commit += 1
+        self._pending = Place(self.place.number + 1, append)
+
+    def kept(self) -> None:
+        """The copy has what was just kept."""
+        if self._pending is not None:
+            self.place, self._pending = self._pending, None
+        self._has_turn = False
+
+    def give_turn(self) -> None:
+        """If others wait for this node, they need not."""
+        if self._has_turn and not self.is_cut:
+            self._has_turn = False
+            self._run(GIVE_TURN, self.me)
+
+    def read_on(self) -> Sequence[Commit] | None:
+        """Some of the commits after the copy's place; none if it has all; None if they are not kept
+        any more. Raises `JournalLost`, and the errors of Redis."""
+        epoch, newest, append, *found = self._run_raw(READ_ON, self.place.number)
+        self._check_epoch(epoch.decode())
+        parts = iter(found)
+        commits = [
+            Commit(Place(int(number), its.decode()), before.decode(), list(changes_in(rows)))
+            for number, its, before, rows in zip(parts, parts, parts, parts, strict=True)
+        ]
+        return self._checked(Place(int(newest), append.decode()), commits)
+
+    def settle(self) -> None:
+        """After a cut: from now on, what is under way can no longer be carried out."""
+        self._settled()
+
+    # What is wrong
 
     def check_lost(self) -> None:
         """On any thread. Raises `JournalLost`."""
         if self._lost is not None:
-            raise JournalLost(self._lost, advice="restart the service, once no other one is there")
+            raise JournalLost(self._lost, advice="restart the service")
 
     def check(self) -> None:
         """Raises `JournalLost`, and `JournalUnreachable` while no answer is known."""
         self.check_lost()
-        if self._is_cut:
+        if self.is_cut:
             raise JournalUnreachable(
                 f"{self.where} cannot be reached",
                 advice="start it, or mend the network; the journal then continues by itself",
             )
 
-    def look(self) -> Sequence[Change]:
-        """Renew the lease, if it is time; after a cut, find out what was kept. Returns the changes
-        that were kept although their caller did not learn of it."""
-        if self._is_cut:
-            kept = self._settled()
-            return kept.changes if kept is not None else ()
-        if time.monotonic() >= self._renew_at:
-            self._renew()
-        return ()
+    def lose(self, why: str) -> None:
+        """Raises `JournalLost`, from now on."""
+        self._lost = why
+        self.check_lost()
 
-    def close(self) -> None:
-        try:
-            if self._lost is None:
-                with in_our_words(self.where):
-                    self._run(GIVE_UP, [self._holder])
-        finally:
-            self._client.close()
+    def _commit(self, append: str, changes: Sequence[Change]) -> tuple[list[str], list[object]]:
+        removed = [change for change in changes if change.row is None]
+        others = [change for change in changes if change.row is not None]
+        keys = [ROOT, NODES, COMMITS, *(each.place for each in (*removed, *others))]
+        numbers = [cast(int, each.row[0]) for each in others if each.table == "log" and each.row]
+        leases = list(self._must_be_over)
+        return keys, [
+            *(self.epoch, self.me, str(self.place.number), self.place.append, append),
+            *(str(max(numbers, default="")), len(leases), len(removed)),
+            *(round(TURN_SECONDS * 1000), *leases, *(each.field for each in removed)),
+            *(part for each in others for part in (each.field, encoded(each.row or ()))),
+        ]
 
-    def abandon(self) -> None:
-        """As if the process had ended."""
-        self._client.close()
-
-    def _renew(self) -> None:
-        try:
-            answer = self._run(RENEW, [self._holder, self._lease_ms])
-        except AWAY:
-            self._is_cut = True
-            raise
-        self._renew_at = time.monotonic() + self._lease_ms / 5000
-        self._check_found(answer, answer[1], answer[2:3])
+    def _judge(self, answer: Sequence[str]) -> None:
+        match answer:
+            case ["kept"]:
+                return
+            case ["behind"]:
+                self._has_turn = True
+                raise Behind
+            case ["wait"]:
+                time.sleep(WAIT_SECONDS)
+                raise Behind
+            case ["alive"]:
+                raise StillAlive
+            case ["epoch", epoch]:
+                self._check_epoch(epoch)
+        raise JournalFailed(f"{self.where} refused a commit: {answer}")
 
     def _was_kept(self, lost: Exception) -> bool:
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
             try:
-                return self._settled() is not None
+                was_kept = self._settled()
             except AWAY:
                 if time.monotonic() > deadline:
                     raise lost from None
+            else:
+                if was_kept is None:
+                    raise lost
+                return was_kept
             time.sleep(AGAIN_SECONDS)
 
-    def _settled(self) -> Unanswered | None:
-        """The commit whose answer was lost, if it was kept. From now on it cannot be any more."""
-        answer = self._run(AGAIN, [self._holder, self._lease_ms])
-        unanswered = self.unanswered
-        if answer[0] != "taken":
-            self._check_found(answer, answer[1], [])
-        _, self._fence, epoch, commit, append = answer
-        self._is_cut, self.unanswered = False, None
-        if unanswered is not None and append == unanswered.append:
-            self._commit += 1
-            self._check_found(answer, epoch, [commit])
-            return unanswered
-        self._check_found(answer, epoch, [commit])
-        return None
+    def _settled(self) -> bool | None:
+        """Whether the commit whose answer was lost was kept, if Redis still knows. It cannot be any
+        more."""
+        unanswered = self._unanswered or _Unanswered("", self.place)
+        after = unanswered.after
+        empty = secrets.token_urlsafe(9)
+        kind, *answer = self._run(SETTLE, self.epoch, after.number, after.append, empty)
+        if kind == "epoch":
+            self._check_epoch(answer[0])
+        self.is_cut, self._unanswered = False, None
+        return answer[0] == unanswered.append if answer[0] else None
 
-    def _check_found(self, answer: list[str], epoch: str, commit: list[str]) -> None:
-        if answer[0] == "lost" and epoch == self.epoch:
-            self._lose(f"another server has taken the journal in {self.where}")
+    def _checked(self, newest: Place, commits: Sequence[Commit]) -> Sequence[Commit] | None:
+        there, here = newest.number, self.place.number
+        first = commits[0] if commits else None
+        if there < here or (there == here and newest != self.place):
+            self._another_state(newest)
+        if there > here and (first is None or first.place.number != here + 1):
+            return None
+        if first is not None and first.before != self.place.append:
+            self._another_state(newest)
+        return commits
+
+    def _another_state(self, newest: Place) -> None:
+        self.lose(
+            f"{self.where} has another state of the journal now: its commit {newest.number} does"
+            f" not continue commit {self.place.number} of this server"
+        )
+
+    def _check_epoch(self, epoch: str) -> None:
         if epoch != self.epoch:
-            self._lose(f"{self.where} has another journal now: epoch {epoch}, not {self.epoch}")
-        if commit and int(commit[0]) != self._commit:
-            self._lose(
-                f"{self.where} has another state of the journal now: commit {commit[0]}, not"
-                f" {self._commit}"
-            )
+            there = f"another journal now: epoch {epoch}" if epoch else "no journal now"
+            self.lose(f"{self.where} has {there}, not epoch {self.epoch}")
 
-    def _lose(self, why: str) -> None:
-        self._lost = why
-        self.check()
+    def _run(self, script: str, *arguments: object) -> list[str]:
+        return [each.decode() for each in self._run_raw(script, *arguments)]
 
-    def _judge(self, answer: list[str]) -> None:
-        if answer[0] != "kept":
-            self._check_found(*self._found())
-            raise JournalFailed(f"{self.where} refused a commit: {answer}")
-
-    def _found(self) -> tuple[list[str], str, list[str]]:
-        answer = self._run(RENEW, [self._holder, self._lease_ms])
-        return answer, answer[1], answer[2:3]
-
-    def _run(self, script: str, arguments: list[object]) -> list[str]:
-        return self._client.run(script, [ROOT, LEASE], arguments)
-
-    def _run_commit(self, keys: list[str], arguments: list[object]) -> list[str]:
-        return self._client.run(COMMIT, keys, [self._fence, *arguments])
-
-    def _check_server(self) -> None:
-        info = self._client.call(_info)
-        version = int(str(info.get("redis_version", "0")).split(".")[0])
-        if version < OLDEST:
-            raise JournalFailed(
-                f"{self.where} is version {version}, but the journal needs {OLDEST}",
-                advice="use a newer server",
-            )
-        self._say_what_accepted_means(info)
-        policy = info.get("maxmemory_policy")
-        if policy not in (None, "noeviction"):
-            raise JournalFailed(
-                f"{self.where} may drop events: its maxmemory-policy is {policy}",
-                advice="set maxmemory-policy noeviction",
-            )
-
-    def _say_what_accepted_means(self, info: dict[str, object]) -> None:
-        if not int(str(info.get("aof_enabled", 0))):
-            logger.warning(
-                "%s keeps no append-only file: events that were accepted are lost if it ends. Set "
-                "appendonly yes and appendfsync always",
-                self.where,
-            )
-        elif (found := self._client.call(_appendfsync)) != "always":
-            logger.warning(
-                "%s has appendfsync %s: if its machine ends, the last events that were accepted are"
-                " lost. Set appendfsync always",
-                *(self.where, found),
-            )
-
-    def _rows_at(self, place: str) -> Iterator[tuple[str, list[Row]]]:
-        cursor = 0
-        while True:
-            cursor, found = self._client.call(_ScanHash(place, cursor))
-            yield table_of(place), [decoded(row) for row in found.values()]
-            if not cursor:
-                return
-
-
-async def _info(client: Redis[bytes]) -> dict[str, object]:
-    found = await client.info()
-    return {str(key): value for key, value in found.items()}
-
-
-async def _appendfsync(client: Redis[bytes]) -> str:
-    try:
-        found = await client.config_get(["appendfsync"])
-    except exceptions.ResponseError:  # a user without the right to ask
-        return "unknown"
-    value = next(iter(found.values()), "unknown")
-    return value.decode() if isinstance(value, bytes) else value
-
-
-@attrs.frozen
-class _Scan:
-    cursor: int
-
-    async def __call__(self, client: Redis[bytes]) -> tuple[int, tuple[bytes, ...]]:
-        return await client.scan(self.cursor, match=f"{ROWS}*", count=1000)
-
-
-@attrs.frozen
-class _ScanHash:
-    place: str
-    cursor: int
-
-    async def __call__(self, client: Redis[bytes]) -> tuple[int, dict[bytes, bytes]]:
-        return await client.hscan(self.place, self.cursor, count=ROWS_AT_ONCE)
+    def _run_raw(self, script: str, *arguments: object) -> list[bytes]:
+        try:
+            return self.client.run_raw(script, [ROOT, NODES, COMMITS], list(arguments))
+        except AWAY:
+            self.is_cut = True
+            raise

@@ -16,17 +16,19 @@ _WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
 class MirroredDatabase:
     """Implements `Database`. `keep` is called with the changes of each transaction before it is
-    committed here: if it raises, the transaction is undone."""
+    committed here: if it raises, the transaction is undone. `kept` is called afterwards."""
 
     def __init__(
-        self, connection: apsw.Connection, keep: Callable[[Sequence[Change]], None]
+        self,
+        connection: apsw.Connection,
+        keep: Callable[[Sequence[Change]], None],
+        kept: Callable[[], None],
     ) -> None:
         self.connection = connection
         self._keep = keep
+        self._kept = kept
         self._session: apsw.Session | None = None
         self._depth = 0
-        self.owed: Sequence[Change] = ()
-        """What was kept and could not be committed here, for want of room on this disk."""
 
     @property
     def in_transaction(self) -> bool:
@@ -99,9 +101,10 @@ class MirroredDatabase:
             session.close()
             if changes:
                 self._keep(changes)
-                self.owed = changes
+                self.connection.execute("COMMIT")
+                self._kept()
+                return
         self.connection.execute("COMMIT")
-        self.owed = ()
 
     def _undo(self) -> None:
         if self._session is not None:
@@ -123,6 +126,8 @@ def changes_of(connection: apsw.Connection, changeset: bytes) -> Iterator[Change
             yield Change(change.name, shape.user(known), key, None)
         else:
             row = known if change.op == "INSERT" else shape.row(key)
+            if change.op == "UPDATE" and shape.moved(known, row):
+                yield Change(change.name, shape.user(known), key, None)
             yield Change(change.name, shape.user(row), key, row)
 
 
@@ -140,6 +145,11 @@ class Shape:
         if "user" not in self._names:
             return None
         return cast("str | None", row[self._names.index("user")])
+
+    def moved(self, old: Row, row: Row) -> bool:
+        """Whether the row was another user's: a number that a removed row had is used again."""
+        there: object = self.user(old)
+        return there is not apsw.no_change and there != self.user(row)
 
     def row(self, key: Row) -> Row:
         where = " AND ".join(f'"{name}" IS ?' for name in self._keys)

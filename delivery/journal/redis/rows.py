@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias, cast
 
 import attrs
@@ -16,7 +16,15 @@ Row: TypeAlias = tuple[SqlValue, ...]
 ROOT: Final = "greenroom"
 """The hash of what is known of the journal as a whole; all other keys begin with it and a colon."""
 
-LEASE: Final = f"{ROOT}:lease"
+NODES: Final = f"{ROOT}:nodes"
+"""Of each node: when its lease is over (ms, 0: given up), its place, and its channel."""
+
+COMMITS: Final = f"{ROOT}:commits"
+"""The stream of the last commits, by their numbers."""
+
+CHANNEL: Final = f"{ROOT}:to:"
+"""What the channels begin with on which nodes tell each other that there is more."""
+
 ROWS: Final = f"{ROOT}:rows:"
 
 
@@ -39,12 +47,41 @@ class Change:
         return encoded(self.key)
 
 
+@attrs.frozen
+class Place:
+    """How far a copy is: the number of the last commit in it, and that commit's id."""
+
+    number: int
+    append: str
+
+
+@attrs.frozen
+class Commit:
+    """A commit in the stream. `before`: the id of the one before it."""
+
+    place: Place
+    before: str
+    changes: Sequence[Change]
+
+
 def place_of(table: str, user: str | None) -> str:
     return f"{ROWS}{table}" if user is None else f"{ROWS}{table}:{{{user}}}"
 
 
 def table_of(place: str) -> str:
     return place.removeprefix(ROWS).partition(":")[0]
+
+
+def changes_in(text: bytes) -> Iterator[Change]:
+    """The changes of a commit as the stream has them: a place, and then a row behind a plus, or the
+    key of a removed row behind a minus. No id and no JSON contains the byte between them."""
+    parts = iter(text.split(b"\0") if text else ())
+    for place, what in zip(parts, parts, strict=True):
+        table, _, braced = place.decode().removeprefix(ROWS).partition(":")
+        user = braced[1:-1] if braced else None
+        values = decoded(what[1:])
+        is_row = what.startswith(b"+")
+        yield Change(table, user, () if is_row else values, values if is_row else None)
 
 
 def encoded(row: Sequence[SqlValue]) -> bytes:

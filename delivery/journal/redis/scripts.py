@@ -1,69 +1,163 @@
-"""What Redis does in one step, in Lua. Every script looks at the fence before it writes."""
+"""What Redis does in one step, in Lua. KEYS of each: `ROOT`, `NODES`, `COMMITS`."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# KEYS: the journal's hash, the lease. ARGV: holder, its name, the lease in ms, an epoch for a new
-# journal. Answers the fence, or who holds the lease and for how many ms.
-TAKE: Final = """
-local held = redis.call('GET', KEYS[2])
-if held and held ~= ARGV[1] then
-    return {'held', redis.call('HGET', KEYS[1], 'name'), redis.call('PTTL', KEYS[2])}
+_NOW: Final = """
+local function now()
+    local time = redis.call('TIME')
+    return time[1] * 1000 + math.floor(time[2] / 1000)
 end
-redis.call('HSETNX', KEYS[1], 'epoch', ARGV[4])
-redis.call('HSETNX', KEYS[1], 'version', '1')
+"""
+_TELL: Final = """
+local function tell(me, what)
+    local known = redis.call('HGETALL', KEYS[2])
+    for n = 1, #known, 2 do
+        if known[n] ~= me then
+            redis.pcall('PUBLISH', string.match(known[n + 1], '%S+$'), what)
+        end
+    end
+end
+"""
+
+# ARGV: the version of this layout, an epoch for a new journal, this node's number or nothing, the
+# lease in ms, this node's channel. The place from which a node will read on is kept from then on.
+# A server of version 1 is refused by the fence that is gone. A removal comes first, here and below:
+# then what follows is possible where Redis has no memory left.
+JOIN: Final = f"""{_NOW}
+local version = redis.call('HGET', KEYS[1], 'version')
+if version and tonumber(version) > tonumber(ARGV[1]) then return {{'newer', version}} end
+redis.call('HDEL', KEYS[1], 'fence', 'holder', 'name')
+redis.call('HSETNX', KEYS[1], 'epoch', ARGV[2])
 redis.call('HSETNX', KEYS[1], 'commit', '0')
 redis.call('HSETNX', KEYS[1], 'append', '')
-redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'name', ARGV[2])
-redis.call('HDEL', KEYS[1], 'unused')
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3])
-redis.call('HINCRBY', KEYS[1], 'fence', 1)
-local found = redis.call('HMGET', KEYS[1], 'fence', 'epoch', 'version', 'commit', 'number')
-return {'taken', found[1], found[2], found[3], found[4], found[5]}
+redis.call('HSET', KEYS[1], 'version', ARGV[1])
+local me = ARGV[3]
+if me == '' then me = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'nodes', 1)) end
+local found = redis.call('HMGET', KEYS[1], 'epoch', 'commit', 'append', 'number')
+local time = now()
+redis.call('HSET', KEYS[2], me, string.format('%.0f %s %s', time + ARGV[4], found[2], ARGV[5]))
+return {{'joined', me, string.format('%.0f', time), found[1], found[2], found[3], found[4] or '0'}}
 """
 
-# KEYS as above. ARGV: holder, the lease in ms. A new fence refuses what is still under way from an
-# earlier connection of the same holder.
-AGAIN: Final = """
-local found = redis.call('HMGET', KEYS[1], 'holder', 'epoch', 'commit', 'append')
-if found[1] ~= ARGV[1] then return {'lost', found[2]} end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
-return {'taken', fence, found[2], found[3], found[4]}
+# ARGV: this node's number, the lease in ms or 0 to give it up, its place, its channel. Commits that
+# every living node has are removed from the stream; what is left of nodes that never came to be is
+# removed after a minute. Answers what is known of all.
+RENEW: Final = f"""{_NOW}
+redis.call('HDEL', KEYS[2], ARGV[1])
+local time = now()
+local expires = ARGV[2] == '0' and 0 or time + ARGV[2]
+redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f %s %s', expires, ARGV[3], ARGV[4]))
+local known = redis.call('HGETALL', KEYS[2])
+local least = tonumber(ARGV[3])
+for n = 1, #known, 2 do
+    local over, place = string.match(known[n + 1], '^(%d+) (%d+)')
+    over = tonumber(over)
+    if over > time then
+        least = math.min(least, tonumber(place))
+    elseif over > 0 and over + 60000 < time then
+        redis.call('HDEL', KEYS[2], known[n])
+    end
+end
+redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f', least))
+redis.pcall('PUBLISH', ARGV[4], '')
+local epoch = redis.call('HGET', KEYS[1], 'epoch')
+return {{epoch or '', string.format('%.0f', time), unpack(known)}}
 """
 
-# KEYS as above. ARGV: holder, the lease in ms.
-RENEW: Final = """
-local found = redis.call('HMGET', KEYS[1], 'holder', 'epoch', 'commit')
-if found[1] ~= ARGV[1] then return {'lost', found[2]} end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-return {'taken', found[2], found[3]}
-"""
-
-# KEYS as above. ARGV: holder.
-GIVE_UP: Final = """
-if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
-return {'given up'}
-"""
-
-# KEYS: the journal's hash, then that of each change. ARGV: fence, the commit before this one, the
-# id of this one, the number of its last record or nothing, the number of removals, then a field for
-# each removal, then a field and a row for each other change. Removals come first: they are possible
-# where Redis has no memory left, and so is what follows them.
-COMMIT: Final = """
-local found = redis.call('HMGET', KEYS[1], 'fence', 'commit', 'append')
-if found[1] ~= ARGV[1] then return {'fenced'} end
-if found[3] == ARGV[3] then return {'kept'} end
-if found[2] ~= ARGV[2] then return {'behind', found[2]} end
-local removals = tonumber(ARGV[5])
-for n = 1, removals do redis.call('HDEL', KEYS[1 + n], ARGV[5 + n]) end
-local at = 6 + removals
-for n = 2 + removals, #KEYS do
+# KEYS: after those three, that of each change. ARGV: the epoch, this node's number, the number and
+# the id of the commit before this one, the id of this one, the number of its last record or
+# nothing, the number of leases that must be over, the number of removals, for how many ms the turn
+# is this node's if it is behind; then those leases; then a field for each removal; then a field and
+# a row for each other change.
+#
+# A node that was behind has the turn: others wait until it has tried again, or the turn is over.
+COMMIT: Final = f"""{_NOW}{_TELL}
+local names = {{'epoch', 'commit', 'append', 'turn', 'turn_ends'}}
+local epoch, commit, append, turn, ends = unpack(redis.call('HMGET', KEYS[1], unpack(names)))
+if epoch ~= ARGV[1] then return {{'epoch', epoch or ''}} end
+if append == ARGV[5] then return {{'kept'}} end
+local taken = turn and tonumber(ends) > now()
+if taken and turn ~= ARGV[2] then return {{'wait'}} end
+if commit ~= ARGV[3] or append ~= ARGV[4] then
+    if tonumber(commit) > tonumber(ARGV[3]) then
+        local until_ = string.format('%.0f', now() + ARGV[9])
+        redis.pcall('HSET', KEYS[1], 'turn', ARGV[2], 'turn_ends', until_)
+    end
+    return {{'behind'}}
+end
+local leases, removals = tonumber(ARGV[7]), tonumber(ARGV[8])
+for n = 10, 9 + leases do
+    local known = redis.call('HGET', KEYS[2], ARGV[n])
+    if known and tonumber(string.match(known, '^%d+')) > now() then return {{'alive'}} end
+end
+local rows, at = {{}}, 10 + leases
+for n = 4, 3 + removals do
+    redis.call('HDEL', KEYS[n], ARGV[at])
+    rows[#rows + 1] = KEYS[n]
+    rows[#rows + 1] = '-' .. ARGV[at]
+    at = at + 1
+end
+for n = 4 + removals, #KEYS do
     redis.call('HSET', KEYS[n], ARGV[at], ARGV[at + 1])
+    rows[#rows + 1] = KEYS[n]
+    rows[#rows + 1] = '+' .. ARGV[at + 1]
     at = at + 2
 end
-redis.call('HSET', KEYS[1], 'commit', ARGV[2] + 1, 'append', ARGV[3])
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'number', ARGV[4]) end
-return {'kept'}
+local number = string.format('%.0f', commit + 1)
+redis.call('XADD', KEYS[3], number .. '-0',
+    'append', ARGV[5], 'before', append, 'rows', table.concat(rows, '\\0'))
+redis.call('HSET', KEYS[1], 'commit', number, 'append', ARGV[5])
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'number', ARGV[6]) end
+if turn then redis.call('HDEL', KEYS[1], 'turn', 'turn_ends') end
+for n = 10, 9 + leases do redis.call('HDEL', KEYS[2], ARGV[n]) end
+tell(ARGV[2], number)
+return {{'kept'}}
+"""
+
+# ARGV: this node's number. It tries no more.
+GIVE_TURN: Final = """
+if redis.call('HGET', KEYS[1], 'turn') == ARGV[1] then
+    redis.call('HDEL', KEYS[1], 'turn', 'turn_ends')
+end
+return {'given'}
+"""
+
+# ARGV: the epoch, the number and the id of the commit before the one whose answer is lost, an id.
+# A commit without rows takes the place of one that is still under way: that is refused from now on.
+# Answers the id of the commit in that place; nothing if it is not kept any more.
+SETTLE: Final = """
+local epoch, commit, append =
+    unpack(redis.call('HMGET', KEYS[1], 'epoch', 'commit', 'append'))
+if epoch ~= ARGV[1] then return {'epoch', epoch or ''} end
+local number = string.format('%.0f', ARGV[2] + 1)
+if commit == ARGV[2] and append == ARGV[3] then
+    redis.call('HDEL', KEYS[1], 'turn', 'turn_ends')
+    redis.call('XADD', KEYS[3], number .. '-0', 'append', ARGV[4], 'before', append, 'rows', '')
+    redis.call('HSET', KEYS[1], 'commit', number, 'append', ARGV[4])
+end
+local found = redis.call('XRANGE', KEYS[3], number, number)
+return {'settled', found[1] and found[1][2][2] or ''}
+"""
+
+# ARGV: a place's number. Answers the journal's epoch, place, and some of what came after.
+READ_ON: Final = """
+local epoch, commit, append =
+    unpack(redis.call('HMGET', KEYS[1], 'epoch', 'commit', 'append'))
+local answer = {epoch or '', commit or '0', append or ''}
+if commit and tonumber(commit) > tonumber(ARGV[1]) then
+    local after = string.format('%.0f', ARGV[1] + 1)
+    for _, each in ipairs(redis.call('XRANGE', KEYS[3], after, '+', 'COUNT', 100)) do
+        answer[#answer + 1] = string.match(each[1], '^%d+')
+        for n = 2, 6, 2 do answer[#answer + 1] = each[2][n] end
+    end
+end
+return answer
+"""
+
+# ARGV: this node's number, and what to tell the others.
+TELL: Final = f"""{_TELL}
+tell(ARGV[1], ARGV[2])
+return {{'told'}}
 """

@@ -1,4 +1,4 @@
-"""A journal in a file whose thread can be held, so that a group of appends gathers."""
+"""A journal whose thread can be held: that of a file, so that a group of appends gathers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import trio
 
 from greenroom.actors.reply import Reply
 from greenroom.delivery.events.record import Entry
+from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal
+from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.sqlite.journal import SqliteJournal, open_sqlite_journal
 from greenroom.delivery.observer import Observer
 
@@ -80,3 +82,15 @@ async def open_held(path: Path) -> AsyncIterator[HeldJournal]:
             yield held
         finally:
             held.release()
+
+
+@asynccontextmanager
+async def paused(journal: Journal) -> AsyncIterator[None]:
+    """The journal's thread waits: it renews no lease, and commits nothing."""
+    assert isinstance(journal, ThreadedJournal)
+    goes_on = threading.Event()
+    journal._thread.call_soon(goes_on.wait)
+    try:
+        yield
+    finally:
+        goes_on.set()

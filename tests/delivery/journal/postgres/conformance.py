@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Literal
 
 import trio
 
-from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal
 from greenroom.delivery.journal.journal import Journal
 from greenroom.testing.journal_conformance import CutNextAppend, JournalConformance
+from tests.delivery.journal.held_journal import paused
 from tests.delivery.journal.postgres.cut_wire import CutWire
 from tests.delivery.journal.postgres_server import (
     copy_database,
@@ -45,15 +44,8 @@ class PostgresConformance(JournalConformance):
 
         return open_postgres_journal(self.url(place), lease_seconds=lease_seconds)
 
-    @asynccontextmanager
-    async def pause(self, journal: Journal) -> AsyncIterator[None]:
-        assert isinstance(journal, ThreadedJournal)
-        goes_on = threading.Event()
-        journal._thread.call_soon(goes_on.wait)
-        try:
-            yield
-        finally:
-            goes_on.set()
+    def pause(self, journal: Journal) -> AbstractAsyncContextManager[None]:
+        return paused(journal)
 
     @asynccontextmanager
     async def open_over_a_wire(self, place: Path) -> AsyncIterator[tuple[Journal, CutNextAppend]]:

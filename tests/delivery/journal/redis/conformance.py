@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import trio
 
 from greenroom.delivery.journal.journal import Journal
-from greenroom.testing.journal_conformance import CutNextAppend, Feature, JournalConformance
+from greenroom.testing.journal_conformance import CutNextAppend, JournalConformance
+from tests.delivery.journal.held_journal import paused
 from tests.delivery.journal.journal_conformance import BACKENDS
 from tests.delivery.journal.postgres.cut_wire import CutWire
 from tests.delivery.journal.redis_server import (
     copy_journal,
     number_of,
     redis_server,
+    redis_url_of,
     replace_journal,
 )
 
 
 class RedisConformance(JournalConformance):
-    lacks: ClassVar[Mapping[Feature, str]] = {"nodes": "one server at a time writes it"}
     examples = 20  # each has to wait for a server
 
     def open_journal(self, place: Path) -> AbstractAsyncContextManager[Journal]:
         return BACKENDS["redis"](place)
+
+    def open_node(
+        self, place: Path, *, lease_seconds: float
+    ) -> AbstractAsyncContextManager[Journal]:
+        from greenroom.delivery.journal.redis.journal import open_redis_journal
+
+        return open_redis_journal(redis_url_of(place), lease_seconds=lease_seconds)
+
+    def pause(self, journal: Journal) -> AbstractAsyncContextManager[None]:
+        return paused(journal)
 
     @asynccontextmanager
     async def open_over_a_wire(self, place: Path) -> AsyncIterator[tuple[Journal, CutNextAppend]]:

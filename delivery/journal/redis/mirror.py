@@ -1,0 +1,172 @@
+"""The copy of the journal as Redis has it: this node's commits go there first, and those of others
+come from there. On the journal's thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from greenroom.delivery.errors import JournalBusy, JournalUnreachable, OutOfSequence
+from greenroom.delivery.journal.redis.client import ANSWER_SECONDS
+from greenroom.delivery.journal.redis.copy import Copy
+from greenroom.delivery.journal.redis.errors import AWAY
+from greenroom.delivery.journal.redis.holding import Behind, Holding
+from greenroom.delivery.journal.redis.mirrored import MirroredDatabase
+from greenroom.delivery.journal.redis.rows import Change, Place
+from greenroom.delivery.journal.redis.scanning import all_rows
+
+R = TypeVar("R")
+
+RENEW_SECONDS: Final = 1.0
+"""Seconds between two renewals of a lease while a whole journal is read."""
+
+
+class Mirror:
+    """`followed` is called with what others changed, once the copy has it, or with nothing if that
+    may be anything; `check` before each commit, in its transaction."""
+
+    def __init__(self, holding: Holding, copy: Copy) -> None:
+        self.holding, self.copy = holding, copy
+        self.database = MirroredDatabase(copy.database, self._keep, self._kept)
+        self.followed: Callable[[Sequence[Change]], None] = _nothing_to_do
+        self.check: Callable[[], None] = _nothing_to_check
+        self.reached = Reached()
+
+    def carry_out(self, work: Callable[[], R]) -> R:
+        """Carry out `work`, whose reads and writes hold true of one state of the journal; again, if
+        others committed meanwhile. Raises `JournalBusy` if that never ends, and its errors."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        try:
+            while True:
+                place = self.holding.place
+                try:
+                    return work()
+                except Behind:
+                    self.follow()
+                except OutOfSequence:  # which may have changed, and the caller know of it
+                    self.follow()
+                    if self.holding.place == place:
+                        raise
+                if time.monotonic() > deadline:
+                    raise _busy(self.holding.where)
+        finally:
+            self.holding.give_turn()
+
+    def follow(self) -> None:
+        """Apply what others have committed. Raises `JournalLost`, and the errors of Redis and of
+        SQLite."""
+        while (commits := self.holding.read_on()) != []:
+            if commits is None:
+                self.fill()
+                continue
+            changes = [change for commit in commits for change in commit.changes]
+            with self.copy.database:
+                self.copy.apply(changes)
+            self._is_at(commits[-1].place)
+            self.followed(changes)
+        self._is_at(self.holding.place)
+
+    def fill(self) -> None:
+        """Read the whole journal: all rows, as they were at some moment from now on, and then what
+        was committed since now. Raises the errors of Redis, and `JournalLost`."""
+        place, number = self.holding.join("", anew=False)
+        known, renew_at = self.copy.newest(), time.monotonic() + RENEW_SECONDS
+        with self.copy.database:
+            self.copy.empty()
+            for table, rows in all_rows(self.holding.client):
+                self.copy.fill(table, rows)
+                if time.monotonic() > renew_at:
+                    renew_at = time.monotonic() + RENEW_SECONDS
+                    self.holding.renew(place)
+            self.copy.continue_from(number)
+            self._check_continues(known, number)
+        self._is_at(place)
+        self.followed(())
+
+    def reach_now(self) -> None:
+        """On a reader's thread: wait until the copy has all that is committed now. Raises
+        `JournalUnreachable`, `JournalLost`, and the errors of Redis."""
+        self.holding.check_lost()
+        try:
+            newest = self.holding.newest()
+        except AWAY:  # the connection broke while nothing was asked
+            newest = self.holding.newest()
+        if not self.reached.wait_for(newest, ANSWER_SECONDS):
+            raise JournalUnreachable(
+                f"{self.holding.where} has more than this server could read in time",
+                advice="nothing; it is tried again",
+            )
+
+    def _keep(self, changes: Sequence[Change]) -> None:
+        self.check()
+        self.holding.keep(changes)
+
+    def _kept(self) -> None:
+        self.holding.kept()
+        self.reached.is_at(self.holding.place.number)
+
+    def _is_at(self, place: Place) -> None:
+        self.holding.place = place
+        self.reached.is_at(place.number)
+
+    def _check_continues(self, known: tuple[int, str] | None, number: int) -> None:
+        """A record that this node knew is there, or it was trimmed."""
+        if known is None:
+            return
+        found = self.copy.database.execute("SELECT id FROM log WHERE number = ?", known[:1]).get
+        if number < known[0] or found not in (None, known[1]):
+            self.holding.lose(
+                f"{self.holding.where} has another state of the journal now: it does not continue"
+                " what this server had read"
+            )
+
+
+class Reached:
+    """How far the copy is, for those who wait for it in other threads. `wake` is called in their
+    threads, once someone waits for more."""
+
+    def __init__(self) -> None:
+        self.wake: Callable[[], None] = _nothing_to_check
+        self._changed = threading.Condition()
+        self._number = self._wanted = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether someone waits for more."""
+        return self._wanted > self._number
+
+    def is_at(self, number: int) -> None:
+        with self._changed:
+            self._number = number
+            self._changed.notify_all()
+
+    def want(self, number: int) -> None:
+        """There is a commit with this number."""
+        with self._changed:
+            if number <= max(self._wanted, self._number):
+                return
+            self._wanted = number
+        self.wake()
+
+    def wait_for(self, number: int, seconds: float) -> bool:
+        """Whether the copy has that commit within the time."""
+        self.want(number)
+        with self._changed:
+            return self._changed.wait_for(lambda: self._number >= number, seconds)
+
+
+def _busy(where: str) -> JournalBusy:
+    return JournalBusy(
+        f"other servers committed to {where} whenever this one was about to",
+        advice="try again; if it happens often, there are more servers than this Redis can serve",
+    )
+
+
+def _nothing_to_do(_: Sequence[Change]) -> None:
+    """The default."""
+
+
+def _nothing_to_check() -> None:
+    """The default."""
