@@ -6,18 +6,20 @@ Prints the id of each event once it is durable, and how the run ended.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import trio
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.errors import EventNotKept
 from greenroom.delivery.journal.postgres.journal import open_postgres_journal
+from greenroom.delivery.journal.redis.journal import open_redis_journal
 from tests.delivery.backstage import Backstage, open_backstage
 
 
 async def main(url: str, lease: float) -> None:
     async with (
-        open_postgres_journal(url, lease_seconds=lease) as journal,
+        opened(url)(url, lease_seconds=lease) as journal,
         open_backstage(journal) as stage,
     ):
         try:
@@ -30,6 +32,10 @@ async def main(url: str, lease: float) -> None:
             print(type(error).__name__, flush=True)
         while not await reports(stage):  # noqa: ASYNC110  # it may lose its lease again
             await trio.sleep(0.05)
+
+
+def opened(url: str) -> Any:
+    return open_redis_journal if url.startswith("redis") else open_postgres_journal
 
 
 async def reports(stage: Backstage) -> bool:

@@ -1,4 +1,4 @@
-"""Nodes that share a journal in Postgres: whatever dies, each event is kept and shown once, and
+"""Nodes that share a journal: whatever dies, each event is kept and shown once, and
 each run ends once."""
 
 from __future__ import annotations
@@ -9,20 +9,21 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import attrs
 import pytest
 import trio
-from psycopg.conninfo import conninfo_to_dict
 
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.delivery.errors import EventNotKept, RunStopped
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.journal.nodes import ReadNodes
-from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
+from greenroom.delivery.journal.postgres.journal import PostgresJournal
 from greenroom.delivery.journal.postgres.node_reads import NOTICES_KEPT_SECONDS, NoticePlace
+from greenroom.delivery.journal.redis.journal import RedisJournal
 from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.messages import EraseThread, SessionTaken, ShowTyping, ThreadErased
 from greenroom.delivery.user.nodes.following import AllMayConnect, Following
@@ -30,9 +31,9 @@ from greenroom.delivery.user.parts import wall_clock_ms
 from greenroom.transport.connection.machine.events import Disconnected
 from tests.delivery import backstage
 from tests.delivery.backstage import ALICE, Backstage, open_backstage
-from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
-
-pytestmark = NEEDS_POSTGRES
+from tests.delivery.journal.postgres_server import NEEDS_POSTGRES
+from tests.delivery.journal.redis_server import NEEDS_REDIS
+from tests.delivery.journal.shared_place import PLACES, SharedPlace
 
 LEASE = 2.0
 """Seconds: the machine may be busy, and the server has not been up for long."""
@@ -40,19 +41,21 @@ LEASE = 2.0
 
 @asynccontextmanager
 async def node(
-    directory: Path, *, lease: float = LEASE, is_deaf: bool = False
+    place: SharedPlace, *, lease: float = LEASE, is_deaf: bool = False
 ) -> AsyncIterator[Backstage]:
-    """A deaf one neither hears notifications nor sends any."""
-    async with open_postgres_journal(database_of(directory), lease_seconds=lease) as journal:
-        if is_deaf:
-            wake_ups = journal.nodes._wake_ups  # type: ignore[attr-defined]
-            wake_ups.listen = wake_ups.speak = hear_nothing
-        async with open_backstage(journal) as stage:
-            yield stage
+    """A deaf one neither hears of others nor tells them."""
+    async with place.open(lease, is_deaf=is_deaf) as journal, open_backstage(journal) as stage:
+        yield stage
 
 
-async def hear_nothing(*_: object) -> None:
-    await trio.sleep_forever()
+@pytest.fixture(
+    params=[
+        pytest.param("postgres", marks=NEEDS_POSTGRES),
+        pytest.param("redis", marks=NEEDS_REDIS),
+    ]
+)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> SharedPlace:
+    return PLACES[str(request.param)](tmp_path)
 
 
 @pytest.fixture(params=[False, True], ids=["heard", "deaf"])
@@ -61,8 +64,8 @@ def is_deaf(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-def nodes_of(stage: Backstage) -> PostgresJournal:
-    assert isinstance(stage.journal, PostgresJournal)
+def nodes_of(stage: Backstage) -> PostgresJournal | RedisJournal:
+    assert isinstance(stage.journal, PostgresJournal | RedisJournal)
     return stage.journal
 
 
@@ -79,24 +82,20 @@ async def until_kinds(stage: Backstage, kind: str) -> list[str]:
     return kinds
 
 
-async def freeze(stage: Backstage, database: str) -> Callable[[], None]:
+async def freeze(stage: Backstage, place: SharedPlace) -> Callable[[], None]:
     """The node's journal thread renews no lease; time passes, and the lease is over."""
-    thread, lease = nodes_of(stage)._thread, nodes_of(stage)._lease
-    looked, thread.look = thread.look, lambda: None
-    await thread.call(lambda: None)  # it does not look just now
-    over = (
-        f"UPDATE greenroom.node SET expires = now() - interval '1s' WHERE number = {lease.number}"
-    )
-    await trio.to_thread.run_sync(postgres_server().command, over, database)
-    return lambda: setattr(thread, "look", looked)
+    thread = nodes_of(stage)._thread
+    looked = thread.look
+    await place.stand_still(nodes_of(stage))
+    return partial(setattr, thread, "look", looked)
 
 
 async def test_an_event_reaches_the_users_tabs_on_every_node_once_and_in_order(
-    tmp_path: Path,
+    place: SharedPlace,
 ) -> None:
     async with (
-        node(tmp_path) as here,
-        node(tmp_path) as there,
+        node(place) as here,
+        node(place) as there,
         here.client() as one,
         there.client() as other,
     ):
@@ -109,28 +108,28 @@ async def test_an_event_reaches_the_users_tabs_on_every_node_once_and_in_order(
         assert one.socket.records == other.socket.records
 
 
-async def test_a_receipt_sees_the_tabs_of_other_nodes(tmp_path: Path) -> None:
-    async with node(tmp_path) as here, node(tmp_path) as there, there.client() as client:
+async def test_a_receipt_sees_the_tabs_of_other_nodes(place: SharedPlace) -> None:
+    async with node(place) as here, node(place) as there, there.client() as client:
         async with here.run() as run:
             receipt = await run.final_report(report="seen there")
             await receipt.wait_received(timeout=60)
         assert "final_report" in client.kinds
 
 
-async def test_a_node_that_starts_leaves_the_runs_of_others_alone(tmp_path: Path) -> None:
-    async with node(tmp_path) as here, here.run() as run:
-        async with node(tmp_path) as there, there.client():
+async def test_a_node_that_starts_leaves_the_runs_of_others_alone(place: SharedPlace) -> None:
+    async with node(place) as here, here.run() as run:
+        async with node(place) as there, there.client():
             await run.agent_thinking(text="not lost")
         await run.final_report(report="still not")
-    async with node(tmp_path) as later:
+    async with node(place) as later:
         assert "agent_failed" not in await later.kinds()
 
 
 async def test_what_a_node_left_open_at_its_end_is_ended_by_another_one_at_once(
-    tmp_path: Path,
+    place: SharedPlace,
 ) -> None:
-    async with node(tmp_path, lease=60) as here, node(tmp_path, lease=60) as there:
-        async with node(tmp_path, lease=60) as gone, gone.run() as run:
+    async with node(place, lease=60) as here, node(place, lease=60) as there:
+        async with node(place, lease=60) as gone, gone.run() as run:
             await gone.journal.aclose()
             with pytest.raises(EventNotKept):
                 await run.final_report(report="too late")
@@ -140,19 +139,18 @@ async def test_what_a_node_left_open_at_its_end_is_ended_by_another_one_at_once(
 
 
 async def test_the_runs_of_a_node_that_is_frozen_end_once_and_it_appends_nothing_for_them(
-    tmp_path: Path,
+    place: SharedPlace,
 ) -> None:
     async with (
-        node(tmp_path) as frozen,
-        node(tmp_path) as here,
-        node(tmp_path) as there,
+        node(place) as frozen,
+        node(place) as here,
+        node(place) as there,
         here.client(offset=0) as client,
     ):
-        name = str(conninfo_to_dict(database_of(tmp_path))["dbname"])
         number, thaw = nodes_of(frozen)._lease.number, None
         with suppress(RunStopped):
             async with frozen.run() as run:
-                thaw = await freeze(frozen, name)
+                thaw = await freeze(frozen, place)
                 with trio.CancelScope(shield=True):
                     await until_kinds(here, "agent_failed")
                     with pytest.raises(EventNotKept):
@@ -172,10 +170,10 @@ async def test_the_runs_of_a_node_that_is_frozen_end_once_and_it_appends_nothing
         assert client.kinds == kinds
 
 
-async def test_a_run_is_cancelled_from_another_node(tmp_path: Path, is_deaf: bool) -> None:
+async def test_a_run_is_cancelled_from_another_node(place: SharedPlace, is_deaf: bool) -> None:
     async with (
-        node(tmp_path, is_deaf=is_deaf) as here,
-        node(tmp_path, is_deaf=is_deaf) as there,
+        node(place, is_deaf=is_deaf) as here,
+        node(place, is_deaf=is_deaf) as there,
         there.client(),
     ):
         async with here.run() as run:
@@ -190,11 +188,11 @@ async def test_a_run_is_cancelled_from_another_node(tmp_path: Path, is_deaf: boo
 
 
 async def test_a_session_that_moves_to_another_node_leaves_the_first_one(
-    tmp_path: Path, is_deaf: bool
+    place: SharedPlace, is_deaf: bool
 ) -> None:
     async with (
-        node(tmp_path, is_deaf=is_deaf) as here,
-        node(tmp_path, is_deaf=is_deaf) as there,
+        node(place, is_deaf=is_deaf) as here,
+        node(place, is_deaf=is_deaf) as there,
         here.client() as first,
     ):
         session = first.attached.session
@@ -211,11 +209,11 @@ async def test_a_session_that_moves_to_another_node_leaves_the_first_one(
 
 
 async def test_a_client_that_moves_to_a_node_which_has_not_read_its_events_yet_loses_no_place(
-    tmp_path: Path,
+    place: SharedPlace,
 ) -> None:
     async with (
-        node(tmp_path) as here,
-        node(tmp_path, is_deaf=True) as there,
+        node(place) as here,
+        node(place, is_deaf=True) as there,
         there.users.lease(ALICE) as user,
     ):
         async with here.client() as client, here.run() as run:
@@ -232,10 +230,10 @@ async def test_a_client_that_moves_to_a_node_which_has_not_read_its_events_yet_l
 
 
 async def test_clocks_that_differ_by_a_minute_change_nothing_between_nodes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: SharedPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fast = IdSource(lambda: wall_clock_ms() + 60_000)
-    async with node(tmp_path) as here, node(tmp_path) as there:
+    async with node(place) as here, node(place) as there:
         async with here.client() as client, here.run() as run:
             await (await run.agent_thinking(text="one")).wait_received(timeout=60)
             await until(lambda: client.offsets == [1, 2])
@@ -259,10 +257,10 @@ async def test_clocks_that_differ_by_a_minute_change_nothing_between_nodes(
         assert "agent_failed" not in kinds, "no lease was taken"
 
 
-async def test_typing_reaches_other_nodes(tmp_path: Path) -> None:
+async def test_typing_reaches_other_nodes(place: SharedPlace) -> None:
     async with (
-        node(tmp_path) as here,
-        node(tmp_path) as there,
+        node(place) as here,
+        node(place) as there,
         there.client() as client,
         here.run() as run,
     ):
@@ -272,10 +270,12 @@ async def test_typing_reaches_other_nodes(tmp_path: Path) -> None:
                 await trio.sleep(0.05)
 
 
-async def test_the_erasure_of_a_thread_reaches_other_nodes(tmp_path: Path, is_deaf: bool) -> None:
+async def test_the_erasure_of_a_thread_reaches_other_nodes(
+    place: SharedPlace, is_deaf: bool
+) -> None:
     async with (
-        node(tmp_path, is_deaf=is_deaf) as here,
-        node(tmp_path, is_deaf=is_deaf) as there,
+        node(place, is_deaf=is_deaf) as here,
+        node(place, is_deaf=is_deaf) as there,
         there.client() as client,
         here.users.lease(ALICE) as user,
     ):
@@ -300,11 +300,11 @@ async def test_the_erasure_of_a_thread_reaches_other_nodes(tmp_path: Path, is_de
 
 
 async def test_a_user_who_is_erased_at_one_node_is_a_new_one_at_all(
-    tmp_path: Path, is_deaf: bool
+    place: SharedPlace, is_deaf: bool
 ) -> None:
     async with (
-        node(tmp_path, is_deaf=is_deaf) as here,
-        node(tmp_path, is_deaf=is_deaf) as there,
+        node(place, is_deaf=is_deaf) as here,
+        node(place, is_deaf=is_deaf) as there,
         there.users.lease(ALICE) as user,
     ):
         async with here.run() as run:
@@ -318,11 +318,11 @@ async def test_a_user_who_is_erased_at_one_node_is_a_new_one_at_all(
 
 
 async def test_a_user_who_is_disconnected_at_one_node_is_refused_at_all(
-    tmp_path: Path, is_deaf: bool
+    place: SharedPlace, is_deaf: bool
 ) -> None:
     async with (
-        node(tmp_path, is_deaf=is_deaf) as here,
-        node(tmp_path, is_deaf=is_deaf) as there,
+        node(place, is_deaf=is_deaf) as here,
+        node(place, is_deaf=is_deaf) as there,
         there.client() as client,
     ):
         desks = [Disconnects(each.users, Bans(time.time), each.journal) for each in (here, there)]
@@ -339,29 +339,34 @@ async def test_a_user_who_is_disconnected_at_one_node_is_refused_at_all(
 
 
 async def test_a_node_that_missed_notices_begins_its_users_again_and_looks_at_bans(
-    tmp_path: Path,
+    place: SharedPlace,
 ) -> None:
-    async with node(tmp_path) as here, node(tmp_path) as there, there.users.lease(ALICE) as user:
+    async with node(place) as here, node(place) as there, there.users.lease(ALICE) as user:
         desks = [Disconnects(each.users, Bans(time.time), each.journal) for each in (here, there)]
         await desks[1].load()
         there.users.access = AllMayConnect()  # the notice is lost
         await desks[0].disconnect(ALICE, until=time.time() + 3600)
         there.users.access = desks[1]
         following = Following(there.users, there.journal, nodes_of(there).nodes)
-        place = nodes_of(there).nodes.place
-        assert isinstance(place, NoticePlace)
-        following._place = attrs.evolve(place, below=1 << 60, at=place.at - NOTICES_KEPT_SECONDS)
+        following._place = missed(nodes_of(there).nodes.place)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(following.run)
             await until(lambda: user.tree.stopped and desks[1].bans.until(ALICE) is not None)
             nursery.cancel_scope.cancel()
 
 
+def missed(place: object) -> object:
+    """A place after which notices were forgotten."""
+    if isinstance(place, NoticePlace):
+        return attrs.evolve(place, below=1 << 60, at=place.at - NOTICES_KEPT_SECONDS)
+    return -1
+
+
 @contextmanager
-def process(directory: Path) -> Iterator[subprocess.Popen[str]]:
+def process(place: SharedPlace) -> Iterator[subprocess.Popen[str]]:
     """A node whose lease is brief; its first event is durable."""
     program = "tests.delivery.user.node_process"
-    command = [sys.executable, "-m", program, database_of(directory), "1"]
+    command = [sys.executable, "-m", program, place.url, "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None
@@ -373,10 +378,10 @@ def process(directory: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
 async def test_a_process_that_is_killed_or_frozen_loses_its_run_to_one_of_two_nodes(
-    end: signal.Signals, tmp_path: Path
+    end: signal.Signals, place: SharedPlace
 ) -> None:
-    async with node(tmp_path) as here, node(tmp_path) as there, there.client(offset=0) as client:
-        with process(tmp_path) as running:
+    async with node(place) as here, node(place) as there, there.client(offset=0) as client:
+        with process(place) as running:
             running.send_signal(end)
             kinds = await until_kinds(here, "agent_failed")
             assert kinds.count("agent_failed") == 1
@@ -393,10 +398,10 @@ async def test_a_process_that_is_killed_or_frozen_loses_its_run_to_one_of_two_no
         assert of_the_run.count("agent_failed") == 1
 
 
-async def test_each_node_is_listed_with_its_lease(tmp_path: Path) -> None:
-    async with node(tmp_path, lease=60) as here, node(tmp_path, lease=60):
+async def test_each_node_is_listed_with_its_lease(place: SharedPlace) -> None:
+    async with node(place, lease=60) as here, node(place, lease=60):
         first, second = await here.journal.ask(ReadNodes()).wait()
         assert first.number < second.number
         assert 0 < first.left <= 60
-    async with node(tmp_path, lease=60) as later:
+    async with node(place, lease=60) as later:
         assert len(await later.journal.ask(ReadNodes()).wait()) == 1
