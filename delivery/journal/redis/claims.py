@@ -7,8 +7,7 @@ from typing import Final, cast
 
 import orjson
 
-from greenroom.delivery.journal.redis.beat import Beat
-from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.redis.mirror import Mirror
 from greenroom.delivery.journal.sql.nodes.claims import OnThread, SqlClaims
 
 # `open_run.queued`: when the run was last put into the queue; NULL for a run that no worker is to
@@ -48,30 +47,31 @@ _NEVER: Final = -1
 class RedisClaims(SqlClaims):
     """A claim is a commit like any other: each counts the runs of all that came before."""
 
-    def __init__(
-        self,
-        database: Database,
-        me: Callable[[], int | None],
-        write: OnThread,
-        beat: Callable[[], Beat],
-    ) -> None:
-        super().__init__(database, me, write)
-        self._beat = beat
+    def __init__(self, mirror: Mirror, me: Callable[[], int | None], write: OnThread) -> None:
+        super().__init__(mirror.database, me, write)
+        self._mirror = mirror
 
     def _claim(self, agents: list[str], most: int, per_user: int) -> None:
+        self._be_sure()
         names = orjson.dumps(agents).decode()
         with self._database:
             self._database.execute(_ANSWERS, (self._me(), names))
             self._have(_CHOICE, self._me(), names, most, per_user)
 
     def _withdraw(self, agent: str, late: float | None) -> bool:
-        beat = self._beat()
+        self._be_sure()
+        beat = self._mirror.holding.beat
         workers = cast("list[tuple[int]]", self._database.execute(_WORKERS, (agent,)).fetchall())
         attended = any(beat.left(number) > 0 for (number,) in workers)
         before = _NEVER if attended or late is None else beat.now - round(late * 1000)
         with self._database:
             self._have(_DUE, agent, before)
         return attended
+
+    def _be_sure(self) -> None:
+        """What takes nothing is no commit, and would not be refused."""
+        self._mirror.follow()
+        self._mirror.check()
 
     def _have(self, choice: str, *values: str | int | None) -> None:
         numbers = self._database.execute(choice, values).fetchall()

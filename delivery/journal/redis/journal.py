@@ -91,7 +91,7 @@ class RedisJournal(ThreadedJournal):
         self._mirror, self._holding, self._lease = mirror, mirror.holding, lease
         database = mirror.database
         self._wake_ups = RedisWakeUps(self._holding, mirror.reached.want)
-        claims = RedisClaims(database, self._me, self._write, self._beat)
+        claims = RedisClaims(mirror, self._me, self._write)
         self._nodes = SharedNodes(lease, self._wake_ups, claims, self._begin_again, self._silent)
         self._shared = store = RedisStore(database, self._me, self._beat)
         answers = [self._reading(each) for each in mirror.copy.to_read]

@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from pathlib import Path
 
 import attrs
 import pytest
@@ -21,9 +20,7 @@ from greenroom.delivery.errors import EventNotKept, RunStopped
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.journal.nodes import ReadNodes
-from greenroom.delivery.journal.postgres.journal import PostgresJournal
 from greenroom.delivery.journal.postgres.node_reads import NOTICES_KEPT_SECONDS, NoticePlace
-from greenroom.delivery.journal.redis.journal import RedisJournal
 from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.messages import EraseThread, SessionTaken, ShowTyping, ThreadErased
 from greenroom.delivery.user.nodes.following import AllMayConnect, Following
@@ -31,9 +28,7 @@ from greenroom.delivery.user.parts import wall_clock_ms
 from greenroom.transport.connection.machine.events import Disconnected
 from tests.delivery import backstage
 from tests.delivery.backstage import ALICE, Backstage, open_backstage
-from tests.delivery.journal.postgres_server import NEEDS_POSTGRES
-from tests.delivery.journal.redis_server import NEEDS_REDIS
-from tests.delivery.journal.shared_place import PLACES, SharedPlace
+from tests.delivery.shared.shared_place import SharedJournal, SharedPlace
 
 LEASE = 2.0
 """Seconds: the machine may be busy, and the server has not been up for long."""
@@ -48,24 +43,14 @@ async def node(
         yield stage
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("postgres", marks=NEEDS_POSTGRES),
-        pytest.param("redis", marks=NEEDS_REDIS),
-    ]
-)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> SharedPlace:
-    return PLACES[str(request.param)](tmp_path)
-
-
 @pytest.fixture(params=[False, True], ids=["heard", "deaf"])
 def is_deaf(request: pytest.FixtureRequest) -> bool:
     """Whether no notification arrives."""
     return bool(request.param)
 
 
-def nodes_of(stage: Backstage) -> PostgresJournal | RedisJournal:
-    assert isinstance(stage.journal, PostgresJournal | RedisJournal)
+def nodes_of(stage: Backstage) -> SharedJournal:
+    assert isinstance(stage.journal, SharedJournal)
     return stage.journal
 
 

@@ -6,19 +6,16 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import attrs
 import pytest
 import trio
-from psycopg.conninfo import conninfo_to_dict
 
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.going_on import NotAgain
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import JSON
-from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
 from greenroom.delivery.run.attempts.attempt import RunAttempt, WhenLost
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.bans import Bans
@@ -26,9 +23,7 @@ from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import UserSays
 from greenroom.delivery.user.runs.run_queue import TooManyRuns
 from tests.delivery.backstage import ALICE, BOB, IDS, Backstage, open_backstage
-from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
-
-pytestmark = NEEDS_POSTGRES
+from tests.delivery.shared.shared_place import SharedJournal, SharedPlace
 
 LEFT_TO_WORKERS = WhenLost("cook", queued=True)
 
@@ -57,9 +52,9 @@ class Cook:
 
 
 @asynccontextmanager
-async def web(directory: Path, *, queue_seconds: float = 300.0) -> AsyncIterator[Backstage]:
+async def web(place: SharedPlace, *, queue_seconds: float = 300.0) -> AsyncIterator[Backstage]:
     async with (
-        open_postgres_journal(database_of(directory), lease_seconds=60) as journal,
+        place.open() as journal,
         open_backstage(
             journal, when_lost=LEFT_TO_WORKERS, queue_seconds=queue_seconds, runs_per_user=2
         ) as stage,
@@ -69,10 +64,10 @@ async def web(directory: Path, *, queue_seconds: float = 300.0) -> AsyncIterator
 
 @asynccontextmanager
 async def worker(
-    directory: Path, cook: Cook, *, most: int = 8, attempts: int = 1, lease: float = 60
+    place: SharedPlace, cook: Cook, *, most: int = 8, attempts: int = 1, lease: float = 60
 ) -> AsyncIterator[Backstage]:
     async with (
-        open_postgres_journal(database_of(directory), lease_seconds=lease) as journal,
+        place.open(lease) as journal,
         open_backstage(
             journal,
             converse=cook,
@@ -89,15 +84,10 @@ async def say(stage: Backstage, words: str, user: UserId = ALICE) -> RunId:
         return (await handle.actor.ask(UserSays(words, None, None, words))).run
 
 
-async def lose_lease(stage: Backstage, directory: Path) -> None:
+async def lose_lease(stage: Backstage, place: SharedPlace) -> None:
     """As if the node had stood still for longer than its lease."""
-    assert isinstance(stage.journal, PostgresJournal)
-    thread = stage.journal._thread
-    thread.look = lambda: None
-    await thread.call(lambda: None)  # it does not renew the lease just now
-    over = "UPDATE greenroom.node SET expires = '-infinity' WHERE number ="
-    database = str(conninfo_to_dict(database_of(directory))["dbname"])
-    postgres_server().command(f"{over} {stage.journal._lease.number}", database)
+    assert isinstance(stage.journal, SharedJournal)
+    await place.stand_still(stage.journal)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -115,9 +105,9 @@ async def until_ended(stage: Backstage, runs: int = 1, user: str = "alice") -> l
             await trio.sleep(0.02)
 
 
-async def test_a_worker_answers_what_a_user_says_on_a_web_node(tmp_path: Path) -> None:
+async def test_a_worker_answers_what_a_user_says_on_a_web_node(place: SharedPlace) -> None:
     cook = Cook()
-    async with web(tmp_path) as here, worker(tmp_path, cook), here.client() as client:
+    async with web(place) as here, worker(place, cook), here.client() as client:
         await say(here, "soup")
         await until(lambda: "agent_completed" in client.kinds)
         assert client.kinds == ["user_said", "agent_started", "final_report", "agent_completed"]
@@ -126,13 +116,13 @@ async def test_a_worker_answers_what_a_user_says_on_a_web_node(tmp_path: Path) -
         assert (user.live_runs, len(user.turns)) == ({}, 0)
 
 
-async def test_each_run_of_many_begins_once_on_one_of_two_workers(tmp_path: Path) -> None:
+async def test_each_run_of_many_begins_once_on_one_of_two_workers(place: SharedPlace) -> None:
     cook = Cook()
     async with (
-        web(tmp_path) as here,
-        web(tmp_path) as there,
-        worker(tmp_path, cook),
-        worker(tmp_path, cook),
+        web(place) as here,
+        web(place) as there,
+        worker(place, cook),
+        worker(place, cook),
     ):
         for number in range(12):
             await say(here, f"a{number}")
@@ -143,21 +133,21 @@ async def test_each_run_of_many_begins_once_on_one_of_two_workers(tmp_path: Path
         assert Counter(map(str, cook.begun)) == Counter(said)
 
 
-async def test_a_user_with_many_messages_does_not_hold_up_another_one(tmp_path: Path) -> None:
+async def test_a_user_with_many_messages_does_not_hold_up_another_one(place: SharedPlace) -> None:
     cook = Cook(slow=True)
-    async with web(tmp_path) as here:
+    async with web(place) as here:
         for number in range(20):
             await say(here, f"a{number}")
         await say(here, "b", BOB)
-        async with worker(tmp_path, cook, most=3):
+        async with worker(place, cook, most=3):
             await until(lambda: len(cook.begun) == 3)
             assert sorted(map(str, cook.begun)) == ["a0", "a1", "b"]
             cook.ready.set()
             await until_ended(here, 20)
 
 
-async def test_a_user_has_no_more_runs_in_the_queue_than_on_one_node(tmp_path: Path) -> None:
-    async with web(tmp_path) as here:
+async def test_a_user_has_no_more_runs_in_the_queue_than_on_one_node(place: SharedPlace) -> None:
+    async with web(place) as here:
         for number in range(34):
             await say(here, f"a{number}")
         with pytest.raises(TooManyRuns):
@@ -168,8 +158,8 @@ async def test_a_user_has_no_more_runs_in_the_queue_than_on_one_node(tmp_path: P
         assert await say(here, "a1") == (await here.records())[1].run
 
 
-async def test_a_run_that_waits_is_cancelled_without_a_worker(tmp_path: Path) -> None:
-    async with web(tmp_path) as here, here.users.lease(ALICE) as user:
+async def test_a_run_that_waits_is_cancelled_without_a_worker(place: SharedPlace) -> None:
+    async with web(place) as here, here.users.lease(ALICE) as user:
         run = await say(here, "soup")
         kept = user.cancel(run)
         assert kept is not None
@@ -178,9 +168,9 @@ async def test_a_run_that_waits_is_cancelled_without_a_worker(tmp_path: Path) ->
         assert (await here.data())[-1] == {"outcome": "cancelled"}
 
 
-async def test_a_worker_finds_by_itself_that_a_run_is_stopped(tmp_path: Path) -> None:
+async def test_a_worker_finds_by_itself_that_a_run_is_stopped(place: SharedPlace) -> None:
     cook = Cook(slow=True)
-    async with web(tmp_path) as here, worker(tmp_path, cook):
+    async with web(place) as here, worker(place, cook):
         run = await say(here, "soup")
         await until(lambda: bool(cook.begun))
         await here.journal.append([NotAgain(ALICE, run)])  # without a notice
@@ -188,17 +178,17 @@ async def test_a_worker_finds_by_itself_that_a_run_is_stopped(tmp_path: Path) ->
         assert (await here.data())[-1] == {"outcome": "cancelled"}
 
 
-async def test_a_run_fails_when_there_was_no_worker_for_long(tmp_path: Path) -> None:
-    async with web(tmp_path, queue_seconds=0.5) as here:
+async def test_a_run_fails_when_there_was_no_worker_for_long(place: SharedPlace) -> None:
+    async with web(place, queue_seconds=0.5) as here:
         await say(here, "soup")
         assert await until_ended(here) == ["user_said", "agent_failed"]
         data = (await here.data())[-1]
         assert (data["error"], data["reason"]) == ("NoWorker", "timeout")
 
 
-async def test_a_run_waits_for_its_turn_as_long_as_there_is_a_worker(tmp_path: Path) -> None:
+async def test_a_run_waits_for_its_turn_as_long_as_there_is_a_worker(place: SharedPlace) -> None:
     cook = Cook(slow=True)
-    async with web(tmp_path, queue_seconds=0.1) as here, worker(tmp_path, cook, most=1):
+    async with web(place, queue_seconds=0.1) as here, worker(place, cook, most=1):
         await say(here, "soup")
         await until(lambda: bool(cook.begun))
         await say(here, "salad")
@@ -208,9 +198,9 @@ async def test_a_run_waits_for_its_turn_as_long_as_there_is_a_worker(tmp_path: P
 
 
 async def test_a_user_who_is_disconnected_with_all_runs_has_none_in_the_queue(
-    tmp_path: Path,
+    place: SharedPlace,
 ) -> None:
-    async with web(tmp_path) as here, here.users.lease(ALICE):
+    async with web(place) as here, here.users.lease(ALICE):
         await say(here, "soup")
         desk = Disconnects(here.users, Bans(time.time), here.journal)
         await desk.disconnect(ALICE, cancel_runs=True)
@@ -220,17 +210,17 @@ async def test_a_user_who_is_disconnected_with_all_runs_has_none_in_the_queue(
 @pytest.mark.requirement("R56")
 @pytest.mark.parametrize("attempts", [1, 2])
 async def test_a_run_of_a_worker_that_is_gone_ends_or_goes_on_at_another_one_after_its_sub_run(
-    attempts: int, tmp_path: Path
+    attempts: int, place: SharedPlace
 ) -> None:
     frozen, cook = Cook(slow=True, helped=True), Cook()
-    async with web(tmp_path) as here, worker(tmp_path, frozen, attempts=attempts, most=1) as gone:
+    async with web(place) as here, worker(place, frozen, attempts=attempts, most=1) as gone:
         run = await say(here, "soup")
         await until(lambda: bool(frozen.begun))
-        async with worker(tmp_path, cook, attempts=attempts) as other:
+        async with worker(place, cook, attempts=attempts) as other:
             await say(other, "salad")  # its actor knows the user and follows the runs
             await until_ended(here)
             gone.users.begin_drain()  # otherwise it may take the run again
-            await lose_lease(gone, tmp_path)
+            await lose_lease(gone, place)
             await until_ended(here, 3)
             records = [each for each in await here.records() if run in (each.run, each.parent)]
         kinds = [str(each.kind) for each in records]
@@ -243,16 +233,16 @@ async def test_a_run_of_a_worker_that_is_gone_ends_or_goes_on_at_another_one_aft
 
 @pytest.mark.requirement("R56")
 async def test_a_worker_that_stops_takes_no_more_and_leaves_the_rest_to_another_one(
-    tmp_path: Path,
+    place: SharedPlace,
 ) -> None:
     stopping, cook = Cook(slow=True), Cook()
-    async with web(tmp_path) as here:
-        async with worker(tmp_path, stopping, attempts=2) as leaving:
+    async with web(place) as here:
+        async with worker(place, stopping, attempts=2) as leaving:
             run = await say(here, "soup")
             await until(lambda: bool(stopping.begun))
             leaving.users.begin_drain()
             await say(here, "salad")
-            async with worker(tmp_path, cook, attempts=2):
+            async with worker(place, cook, attempts=2):
                 await until(lambda: "salad" in cook.begun)
                 assert stopping.begun == ["soup"]
                 for user in leaving.users.active():

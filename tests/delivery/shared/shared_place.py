@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from unittest.mock import patch
 
 import attrs
@@ -25,6 +24,8 @@ from tests.delivery.journal.redis_server import (
     redis_url_of,
 )
 
+SharedJournal: TypeAlias = PostgresJournal | RedisJournal
+
 
 @attrs.frozen
 class SharedPlace(ABC):
@@ -39,14 +40,14 @@ class SharedPlace(ABC):
     @abstractmethod
     def open(
         self, lease: float = 60, *, is_deaf: bool = False
-    ) -> AbstractAsyncContextManager[PostgresJournal | RedisJournal]:
+    ) -> AbstractAsyncContextManager[SharedJournal]:
         """One more node. A deaf one hears nothing of others."""
 
     @abstractmethod
     def end_lease(self, number: int | None) -> None:
         """As if the node had not renewed it for long."""
 
-    async def stand_still(self, journal: PostgresJournal | RedisJournal) -> None:
+    async def stand_still(self, journal: SharedJournal) -> None:
         """The node renews its lease no more, and the lease is over."""
         thread = journal._thread
         thread.look = _nothing
@@ -91,10 +92,6 @@ _END_LEASE: Final = """
 local known = redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[1], (string.gsub(known, '^%d+', '0')))
 """
-
-PLACES: Final[Mapping[str, type[SharedPlace]]] = MappingProxyType(
-    {"postgres": InPostgres, "redis": InRedis}
-)
 
 
 @asynccontextmanager

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from functools import partial
 
 import pytest
 import trio
-from psycopg.conninfo import conninfo_to_dict
 
 from greenroom.delivery.errors import LeaseLost
 from greenroom.delivery.events.going_on import GoesOn, NotAgain
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.nodes import ClaimedRun
-from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
+from greenroom.delivery.journal.postgres.journal import PostgresJournal
 from tests.delivery.history.run_story import Author
-from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
-
-pytestmark = NEEDS_POSTGRES
+from tests.delivery.shared.shared_place import SharedJournal, SharedPlace
 
 COOK = ["cook"]
 
 
-@asynccontextmanager
-async def node(directory: Path) -> AsyncIterator[PostgresJournal]:
-    async with open_postgres_journal(database_of(directory), lease_seconds=60) as journal:
-        yield journal
-
-
-async def say(journal: PostgresJournal, author: Author) -> RunId:
+async def say(journal: SharedJournal, author: Author) -> RunId:
     """A message whose run waits for a worker."""
     run = author.run()
     said = author.tell(0, run, Kind.USER_SAID, body="?", say=run)
@@ -39,26 +28,28 @@ async def say(journal: PostgresJournal, author: Author) -> RunId:
     return run
 
 
-async def claim(journal: PostgresJournal, most: int = 10, per_user: int = 4) -> list[RunId]:
+async def claim(journal: SharedJournal, most: int = 10, per_user: int = 4) -> list[RunId]:
     return [each.run for each in await journal.nodes.claims.claim(COOK, most, per_user)]
 
 
-async def wait_taken_over(directory: Path, gone: PostgresJournal, other: PostgresJournal) -> None:
+async def wait_taken_over(place: SharedPlace, gone: SharedJournal, other: SharedJournal) -> None:
     """A lease is over, and the other node finds that."""
-    number = gone._lease.number
-    gone._thread.look = lambda: None
-    await gone._thread.call(lambda: None)  # it does not renew the lease just now
-    postgres_server().command(
-        f"UPDATE greenroom.node SET expires = '-infinity' WHERE number = {number}",
-        str(conninfo_to_dict(database_of(directory))["dbname"]),
-    )
-    await other._thread.call(lambda: other._lease.take_over(other._session.database.connection))
+    await place.stand_still(gone)
+    await other._thread.call(partial(take_over, other))
+
+
+def take_over(node: SharedJournal) -> None:
+    if isinstance(node, PostgresJournal):
+        node._lease.take_over(node._session.database.connection)
+    else:
+        node._lease.renew(node._mirror)
+        node._lease.take_over(node._mirror)
 
 
 async def test_each_run_is_claimed_by_one_of_two_workers_and_users_take_turns(
-    tmp_path: Path,
+    place: SharedPlace,
 ) -> None:
-    async with node(tmp_path) as web, node(tmp_path) as one, node(tmp_path) as other:
+    async with place.open() as web, place.open() as one, place.open() as other:
         crowd = [Author(UserId(name), salt) for salt, name in enumerate(("alice", "bob", "carol"))]
         many = [await say(web, crowd[0]) for _ in range(9)]
         few = [await say(web, each) for each in crowd[1:]]
@@ -70,12 +61,12 @@ async def test_each_run_is_claimed_by_one_of_two_workers_and_users_take_turns(
         assert await claim(other) == many[2:5]
 
 
-async def test_two_workers_that_claim_at_once_never_have_the_same_run(tmp_path: Path) -> None:
-    async with node(tmp_path) as one, node(tmp_path) as other:
+async def test_two_workers_that_claim_at_once_never_have_the_same_run(place: SharedPlace) -> None:
+    async with place.open() as one, place.open() as other:
         runs = [await say(one, Author(UserId(f"user-{number}"), number)) for number in range(40)]
         claimed: list[RunId] = []
 
-        async def work(journal: PostgresJournal) -> None:
+        async def work(journal: SharedJournal) -> None:
             for most in range(1, 21):
                 mine = await claim(journal, most)
             claimed.extend(mine)
@@ -86,22 +77,22 @@ async def test_two_workers_that_claim_at_once_never_have_the_same_run(tmp_path: 
         assert Counter(claimed) == Counter(runs)
 
 
-async def test_a_worker_claims_the_runs_of_its_own_agents_only(tmp_path: Path) -> None:
-    async with node(tmp_path) as web, node(tmp_path) as worker:
+async def test_a_worker_claims_the_runs_of_its_own_agents_only(place: SharedPlace) -> None:
+    async with place.open() as web, place.open() as worker:
         await say(web, Author())
         assert await worker.nodes.claims.claim(["waiter"], 10, 4) == []
 
 
 @pytest.mark.requirement("R56")
-async def test_the_runs_of_a_worker_that_is_gone_wait_for_another_one(tmp_path: Path) -> None:
-    async with node(tmp_path) as web, node(tmp_path) as frozen, node(tmp_path) as worker:
+async def test_the_runs_of_a_worker_that_is_gone_wait_for_another_one(place: SharedPlace) -> None:
+    async with place.open() as web, place.open() as frozen, place.open() as worker:
         author = Author()
         run = await say(web, author)
         assert await claim(frozen) == [run]
         part = author.run()
         await frozen.append([author.tell(1, run, Kind.AGENT_STARTED, agent="cook")])
         await frozen.append([author.tell(1, part, Kind.AGENT_STARTED, run, agent="scout")])
-        await wait_taken_over(tmp_path, frozen, web)
+        await wait_taken_over(place, frozen, web)
         assert (await web.nodes.claims.withdraw("cook", 1e6)).runs == []
         with pytest.raises(LeaseLost):
             await claim(frozen)
@@ -112,9 +103,9 @@ async def test_the_runs_of_a_worker_that_is_gone_wait_for_another_one(tmp_path: 
 
 
 async def test_a_run_is_withdrawn_if_its_user_stopped_it_or_late_if_there_is_no_worker(
-    tmp_path: Path,
+    place: SharedPlace,
 ) -> None:
-    async with node(tmp_path) as web:
+    async with place.open() as web:
         author = Author()
         runs = [await say(web, author) for _ in range(3)]
         assert await claim(web, most=0) == []

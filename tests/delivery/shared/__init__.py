@@ -1,0 +1,1 @@
+"""Journals that several nodes share, whichever the engine."""
