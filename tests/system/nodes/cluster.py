@@ -1,4 +1,4 @@
-"""Nodes of one service, each with a link of its own to one Postgres."""
+"""Nodes of one service, each with a link of its own to one Postgres or Redis."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from urllib.error import HTTPError
 
 import attrs
 import trio
-from side_by_side.postgres import PostgresServer
 from trio_websocket import HandshakeError
 
 from greenroom.testing.slow_link import SlowLink, open_slow_link
 from greenroom.transport.auth.tokens import sign_token
+from tests.system.nodes.engines import Engine
 from tests.system.processes import SECRET, Place, Process, free_port
 from tests.system.tab import Frame, Tab
 
@@ -26,7 +26,7 @@ PACED: Final = "tests.system.paced_server"
 
 @attrs.define(eq=False)
 class Node:
-    """One process after the other, at one port. `url`: of Postgres, through the link."""
+    """One process after the other, at one port. `url`: of the journal, through the link."""
 
     place: Place
     link: SlowLink
@@ -79,10 +79,8 @@ class Node:
 
 @attrs.frozen
 class Cluster:
-    """`url`: of Postgres, without a link."""
-
     nodes: Sequence[Node]
-    url: str
+    engine: Engine
 
     @property
     def place(self) -> Place:
@@ -94,15 +92,8 @@ class Cluster:
         last = None
         while last is None:
             await trio.sleep(RETRY_SECONDS)
-            last = await trio.to_thread.run_sync(self._end_of_runs, user)
+            last = await trio.to_thread.run_sync(self.engine.end_of_runs, user)
         return last
-
-    def _end_of_runs(self, user: str) -> int | None:
-        import psycopg
-
-        with psycopg.connect(self.url) as connection:
-            row = connection.execute(_END_OF_RUNS, {"user": user}).fetchone()
-        return None if row is None else int(row[0])
 
     async def start(self) -> None:
         """All at once. The first one makes the tables."""
@@ -114,36 +105,28 @@ class Cluster:
 @asynccontextmanager
 async def open_cluster(
     folder: Path,
-    server: PostgresServer,
-    database: str,
+    engine: Engine,
     *,
     nodes: int = 3,
     lease: float = 10.0,
     **environ: str,
 ) -> AsyncIterator[Cluster]:
     """The nodes are not started yet."""
-    direct = server.url(database)
-    server.command("ALTER ROLE greenroom PASSWORD 'tests'")
     environ = {"LEASE": str(lease), "AGENT": PACED, **environ}
     async with AsyncExitStack() as stack:
         made = []
         nursery = await stack.enter_async_context(trio.open_nursery())
         for _ in range(nodes):
-            link = await stack.enter_async_context(open_slow_link(server.port))
-            url = f"postgresql://greenroom:tests@127.0.0.1:{link.port}/{database}"
+            link = await stack.enter_async_context(open_slow_link(engine.port))
             place = Place(folder, free_port(), "nodes/node_server.py", environ)
-            made.append(Node(place, link, url, nursery))
+            made.append(Node(place, link, engine.url(link.port), nursery))
         try:
-            yield Cluster(made, direct)
+            yield Cluster(made, engine)
         finally:
             nursery.cancel_scope.cancel()
 
 
 RETRY_SECONDS: Final = 0.2
-_END_OF_RUNS: Final = """
-    SELECT coalesce(max("offset"), 0) FROM greenroom.log WHERE "user" = %(user)s
-    HAVING NOT EXISTS (SELECT 1 FROM greenroom.open_run WHERE "user" = %(user)s)
-"""
 
 
 @attrs.define

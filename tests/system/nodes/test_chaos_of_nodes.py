@@ -1,4 +1,4 @@
-"""Nodes are killed, frozen and cut off, and Postgres is restarted, under users who wander."""
+"""Nodes are killed, frozen and cut off, and their engine is restarted, under users who wander."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from typing import Final
 import attrs
 import pytest
 import trio
-from side_by_side.postgres import PostgresServer
 
-from tests.delivery.journal.postgres_server import NEEDS_POSTGRES
 from tests.system.nodes.cluster import (
     Cluster,
     Node,
@@ -21,9 +19,8 @@ from tests.system.nodes.cluster import (
     tab_of,
     wait_out,
 )
+from tests.system.nodes.engines import ENGINES, Engine, engine_alone
 from tests.system.nodes.wanderers import Wanderer, Weather, check
-
-pytestmark = NEEDS_POSTGRES
 
 SEED: Final = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(1 << 32)))
 ROUNDS: Final = int(os.environ.get("CHAOS_ROUNDS", "1"))
@@ -37,7 +34,7 @@ class Trouble:
     """What goes wrong, and is over when the call returns."""
 
     cluster: Cluster
-    server: PostgresServer
+    engine: Engine
     chance: random.Random
 
     @property
@@ -71,17 +68,17 @@ class Trouble:
         await trio.sleep(1)
         link.latency = 0.0
 
-    async def restart_postgres(self) -> None:
-        await trio.to_thread.run_sync(self.server.stop)
+    async def restart_the_engine(self) -> None:
+        await trio.to_thread.run_sync(self.engine.stop)
         await trio.sleep(self.chance.uniform(0, 1))
-        await trio.to_thread.run_sync(self.server.start)
+        await trio.to_thread.run_sync(self.engine.start)
 
     def drawn(self) -> list[Callable[[], Awaitable[None]]]:
         """Each of them, in some order."""
         each = [
             *(self.kill_a_node, self.freeze_a_node, self.freeze_a_node_beyond_its_lease),
             *(self.break_connections, self.cut_a_node_off, self.cut_a_node_off_beyond_its_lease),
-            *(self.slow_a_node_down, self.restart_postgres),
+            *(self.slow_a_node_down, self.restart_the_engine),
         ]
         return self.chance.sample(each, len(each))
 
@@ -95,14 +92,15 @@ async def go_wrong(trouble: Trouble) -> None:
             await trouble.cluster.place.accept(trouble.chance.randrange(1, 50))
 
 
+@pytest.mark.parametrize("kind", ENGINES)
 @pytest.mark.requirement("R34", "R35", "R23")
 async def test_whatever_happens_to_three_nodes_nothing_is_lost_or_shown_twice_and_runs_end_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     print(f"CHAOS_SEED={SEED}")
     chance = random.Random(SEED)
-    with PostgresServer.alone("fsync = off", "max_connections = 200") as server:
-        async with open_cluster(tmp_path, server, "chaos", lease=LEASE, **PACE) as cluster:
+    with engine_alone(kind) as engine:
+        async with open_cluster(tmp_path, engine, lease=LEASE, **PACE) as cluster:
             await cluster.start()
             weather, nodes = Weather(), cluster.nodes
             users = [f"user-{number}" for number in range(USERS)]
@@ -116,7 +114,7 @@ async def test_whatever_happens_to_three_nodes_nothing_is_lost_or_shown_twice_an
                 async with trio.open_nursery() as people:
                     for storm in storms:
                         people.start_soon(storm.live)
-                    await go_wrong(Trouble(cluster, server, chance))
+                    await go_wrong(Trouble(cluster, engine, chance))
                     weather.is_over = True
                 async with trio.open_nursery() as people:
                     for storm in storms:

@@ -1,4 +1,4 @@
-"""A node that is cut off from Postgres says so, keeps its sockets, and goes on afterwards."""
+"""A node that is cut off from its journal says so, keeps its sockets, and goes on afterwards."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, postgres_server
 from tests.system.nodes.cluster import Node, open_cluster, tab_of
-
-pytestmark = NEEDS_POSTGRES
+from tests.system.nodes.engines import ENGINES, engine
 
 READY = (200, "ready\n")
 CUT_OFF = (503, "not ready: the journal cannot be reached\n")
@@ -24,16 +22,15 @@ async def until_ready_says(node: Node, expected: tuple[int, str]) -> None:
 
 
 @pytest.mark.requirement("R34")
+@pytest.mark.parametrize("kind", ENGINES)
 @pytest.mark.parametrize("is_silent", [False, True], ids=["refused", "silent"])
 async def test_a_node_that_is_cut_off_is_not_ready_and_its_sockets_go_on_when_it_is_back(
-    tmp_path: Path, is_silent: bool
+    tmp_path: Path, kind: str, is_silent: bool
 ) -> None:
     """Connections break; or nothing comes, and no connection breaks."""
-    database = f"cut_off_{is_silent}".lower()
+    shared = engine(kind, f"cut_off_{is_silent}".lower())
     paced = {"PIECES": "2", "PACE": "0"}
-    async with open_cluster(
-        tmp_path, postgres_server(), database, nodes=1, lease=1.0, **paced
-    ) as cluster:
+    async with open_cluster(tmp_path, shared, nodes=1, lease=1.0, **paced) as cluster:
         await cluster.start()
         [node] = cluster.nodes
         tab = tab_of("ann", node)

@@ -12,21 +12,21 @@ import trio
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import TERMINAL, Event, Kind
 from tests.delivery.history.whole_runs import flaws
-from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, postgres_server
+from tests.delivery.journal.postgres_server import NEEDS_POSTGRES
 from tests.system.nodes.cluster import Cluster, open_cluster, soon_connected, tab_of
+from tests.system.nodes.engines import ENGINES, engine
 from tests.system.nodes.wanderers import Wanderer, Weather, check
 from tests.system.processes import Place, eventually
 from tests.system.tab import Tab
 
-pytestmark = NEEDS_POSTGRES
 
-
+@NEEDS_POSTGRES
 @pytest.mark.requirement("R27", "R34")
 async def test_three_nodes_are_restarted_one_after_the_other_and_nothing_is_lost_or_shown_twice(
     tmp_path: Path,
 ) -> None:
     paced = {"PIECES": "5", "PACE": "0.1"}
-    async with open_cluster(tmp_path, postgres_server(), "rolling", **paced) as cluster:
+    async with open_cluster(tmp_path, engine("postgres", "rolling"), **paced) as cluster:
         await cluster.start()
         weather, nodes = Weather(), cluster.nodes
         storms = [
@@ -54,17 +54,16 @@ async def test_three_nodes_are_restarted_one_after_the_other_and_nothing_is_lost
 
 
 @pytest.mark.requirement("R56")
+@pytest.mark.parametrize("kind", ENGINES)
 @pytest.mark.parametrize(
     ("where", "charged", "payment"), [("acted", [1, 2], "pay_2"), ("kept", [1], "pay_1")]
 )
 async def test_a_run_whose_node_is_killed_goes_on_at_another_one(
-    tmp_path: Path, where: str, charged: list[int], payment: str
+    tmp_path: Path, kind: str, where: str, charged: list[int], payment: str
 ) -> None:
     agent = "tests.system.going_on.going_on_server"
-    database = f"going_on_{where}"
-    async with open_cluster(
-        tmp_path, postgres_server(), database, nodes=2, lease=1.0, AGENT=agent
-    ) as cluster:
+    shared = engine(kind, f"going_on_{where}")
+    async with open_cluster(tmp_path, shared, nodes=2, lease=1.0, AGENT=agent) as cluster:
         await cluster.start()
         here, there = cluster.nodes
         tab = tab_of("ann", here)
@@ -85,9 +84,7 @@ async def test_a_run_whose_node_is_killed_goes_on_at_another_one(
 
 
 async def events_of(cluster: Cluster) -> list[Any]:
-    from greenroom.delivery.journal.postgres.journal import open_postgres_journal
-
-    async with open_postgres_journal(cluster.url) as journal:
+    async with cluster.engine.open() as journal:
         records = await journal.read(UserId("ann"), after=0, limit=100_000, max_bytes=1 << 30)
     return [Event.decode(record.body) for record in records]
 

@@ -81,10 +81,8 @@ class Wanderer:
 
 
 async def check(cluster: Cluster, storms: Sequence[Wanderer]) -> None:
-    from greenroom.delivery.journal.postgres.journal import open_postgres_journal
-
     kept: set[str] = set()
-    async with open_postgres_journal(cluster.url) as journal:
+    async with cluster.engine.open() as journal:
         for storm in storms:
             user, tab = UserId.parse(storm.user), storm.tab
             records = await journal.read(user, after=0, limit=1_000_000, max_bytes=1 << 30)
