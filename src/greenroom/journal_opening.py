@@ -43,12 +43,11 @@ async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterat
 
 def _check_role(settings: Settings, given: Journal | None) -> None:
     place = settings.journal
-    is_in_postgres = isinstance(place, DatabaseUrl) and not place.is_in_redis
-    is_shared = is_in_postgres if given is None else given.nodes is not None
+    is_shared = isinstance(place, DatabaseUrl) if given is None else given.nodes is not None
     if settings.role != NodeRole.ALL and not is_shared:
         raise BadSettings(
-            [f"{settings.role!r} needs a journal in Postgres, which servers share, not {place}"],
-            advice="name it with --journal postgresql://user@host/database",
+            [f"{settings.role!r} needs a journal that servers share, not {place}"],
+            advice="name one with --journal postgresql://user@host/database or redis://host/0",
         )
 
 
@@ -94,10 +93,7 @@ def _opened_in_redis(journal: DatabaseUrl, interval: float) -> AbstractAsyncCont
     try:
         from greenroom.delivery.journal.redis.journal import open_redis_journal
     except ImportError as error:
-        raise BadSettings(
-            [f"the package coredis is missing, for {journal}"],
-            advice='run `pip install "greenroom[redis]"`',
-        ) from error
+        raise without_coredis(journal) from error
     return open_redis_journal(journal.url, commit_interval=interval)
 
 
@@ -115,4 +111,12 @@ def without_psycopg(journal: DatabaseUrl) -> BadSettings:
     return BadSettings(
         [f"the package psycopg is missing, for {journal}"],
         advice='run `pip install "greenroom[postgres]"`',
+    )
+
+
+def without_coredis(journal: DatabaseUrl) -> BadSettings:
+    """The error where the package is missing that speaks to Redis."""
+    return BadSettings(
+        [f"the package coredis is missing, for {journal}"],
+        advice='run `pip install "greenroom[redis]"`',
     )

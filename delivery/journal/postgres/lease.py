@@ -92,7 +92,11 @@ class Lease:
         with connection.transaction():
             connection.execute("SET LOCAL synchronous_commit TO off")
             connection.execute(_HOLD, (self.number,))
-            address = None if self.place is None else self.place.seen_from(partial(_address_of, connection))
+            address = (
+                None
+                if self.place is None
+                else self.place.seen_from(partial(_address_of, connection))
+            )
             connection.execute(_RENEW, (self.seconds, address, self.number))
             self._look(connection)
 

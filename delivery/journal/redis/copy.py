@@ -10,7 +10,7 @@ from typing import Final
 
 import apsw
 
-from greenroom.delivery.journal.redis.node_tables import NODES
+from greenroom.delivery.journal.redis.nodes.node_tables import NODES
 from greenroom.delivery.journal.redis.rows import Change, Row
 from greenroom.delivery.journal.sqlite import schema
 from greenroom.delivery.journal.sqlite.file import plan_once

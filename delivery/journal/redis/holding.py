@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +18,9 @@ from greenroom.delivery.errors import (
     JournalTooNew,
     JournalUnreachable,
 )
-from greenroom.delivery.journal.redis.beat import Beat
 from greenroom.delivery.journal.redis.client import ANSWER_SECONDS, RedisClient
 from greenroom.delivery.journal.redis.errors import AWAY
+from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.redis.rows import (
     CHANNEL,
     COMMITS,
@@ -79,6 +80,7 @@ class Holding:
     """
 
     def __init__(self, url: str, lease_seconds: float) -> None:
+        self._url = url
         self.where = named(url)
         self.channel = CHANNEL + secrets.token_urlsafe(12)
         self._lease_ms = round(lease_seconds * 1000)
@@ -127,6 +129,15 @@ class Holding:
         epoch, commit, *_ = self.client.run(READ_ON, [ROOT, NODES, COMMITS], [2**53])
         self._check_epoch(epoch)
         return int(commit)
+
+    def own_address(self) -> str:
+        """This machine's, on the way to Redis."""
+        found = urlsplit(self._url)
+        place = found.hostname or "localhost", found.port or 6379
+        kind, *_, address = socket.getaddrinfo(*place, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(kind, socket.SOCK_DGRAM) as own:
+            own.connect(address)
+            return str(own.getsockname()[0])
 
     def tell(self, what: bytes) -> None:
         """On any thread: publish it to the other nodes."""

@@ -20,18 +20,18 @@ from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal,
 from greenroom.delivery.journal.nodes import Nodes
 from greenroom.delivery.journal.readers import Answer
 from greenroom.delivery.journal.reads import Question
-from greenroom.delivery.journal.redis.beat import Beat
-from greenroom.delivery.journal.redis.claims import RedisClaims
 from greenroom.delivery.journal.redis.copy import Copy
 from greenroom.delivery.journal.redis.errors import in_our_words
 from greenroom.delivery.journal.redis.holding import Holding
-from greenroom.delivery.journal.redis.lease import RedisLease
 from greenroom.delivery.journal.redis.mirror import Mirror
+from greenroom.delivery.journal.redis.nodes.beat import Beat
+from greenroom.delivery.journal.redis.nodes.claims import RedisClaims
+from greenroom.delivery.journal.redis.nodes.lease import RedisLease
+from greenroom.delivery.journal.redis.nodes.wake_ups import RedisWakeUps
 from greenroom.delivery.journal.redis.rows import Change
 from greenroom.delivery.journal.redis.server_check import check_server
 from greenroom.delivery.journal.redis.store import RedisStore
 from greenroom.delivery.journal.redis.sweeper import RedisSweeper
-from greenroom.delivery.journal.redis.wake_ups import RedisWakeUps
 from greenroom.delivery.journal.sql.nodes.shared_nodes import LEASE_SECONDS, SharedNodes
 from greenroom.delivery.journal.sqlite.errors import in_our_words as of_the_copy
 

@@ -32,7 +32,7 @@ class Mirror:
         self.database = MirroredDatabase(copy.database, self._keep, self._kept)
         self.followed: Callable[[Sequence[Change]], None] = _nothing_to_do
         self.check: Callable[[], None] = _nothing_to_check
-        self.reached = Reached()
+        self.reached = CopyProgress()
 
     def carry_out(self, work: Callable[[], R]) -> R:
         """Carry out `work`, whose reads and writes hold true of one state of the journal; again, if
@@ -123,7 +123,7 @@ class Mirror:
             )
 
 
-class Reached:
+class CopyProgress:
     """How far the copy is, for those who wait for it in other threads. `wake` is called in their
     threads, once someone waits for more."""
 

@@ -159,5 +159,5 @@ return answer
 # ARGV: this node's number, and what to tell the others.
 TELL: Final = f"""{_TELL}
 tell(ARGV[1], ARGV[2])
-return {{'told'}}
+return {{'done'}}
 """

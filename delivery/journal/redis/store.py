@@ -8,9 +8,9 @@ from greenroom.delivery.events.going_on import GoesOn
 from greenroom.delivery.events.nodes.notice import Notice
 from greenroom.delivery.events.record import RUN_OPENS, Entry, Record
 from greenroom.delivery.journal.node import Node, NoticePage
-from greenroom.delivery.journal.redis.beat import Beat
-from greenroom.delivery.journal.redis.claims import QUEUE
-from greenroom.delivery.journal.redis.node_reads import notice_write, read_nodes, read_notices
+from greenroom.delivery.journal.redis.nodes.beat import Beat
+from greenroom.delivery.journal.redis.nodes.claims import QUEUE
+from greenroom.delivery.journal.redis.nodes.node_reads import notice_write, read_nodes, read_notices
 from greenroom.delivery.journal.redis.rows import Change
 from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.log_ends import LogEnds

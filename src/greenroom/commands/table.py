@@ -32,7 +32,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
         ),
         "worker": Subcommand(
             "greenroom.commands.runs.worker:worker",
-            "Run an agent for users of the servers that share a journal in Postgres.",
+            "Run an agent for users of the servers that share a journal in Postgres or Redis.",
         ),
         "token": Subcommand(
             "greenroom.commands.token:token",
@@ -84,7 +84,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
         ),
         "nodes": Subcommand(
             "greenroom.commands.tree.nodes:nodes",
-            "List the servers that share a journal in Postgres, with their leases.",
+            "List the servers that share a journal in Postgres or Redis, with their leases.",
         ),
         "crash": Subcommand(
             "greenroom.commands.looking:crash",

@@ -1,4 +1,4 @@
-"""`greenroom nodes`: the servers that share a journal in Postgres."""
+"""`greenroom nodes`: the servers that share a journal in Postgres or Redis."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import trio
 
 from greenroom import Settings, open_runtime
 from greenroom.admin.client import AdminClient, NotThatNode
-from greenroom.delivery.journal.postgres.journal import open_postgres_journal
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of
+from tests.delivery.journal.redis_server import NEEDS_REDIS
+from tests.delivery.shared.shared_place import InPostgres, InRedis, SharedPlace
 from tests.face.cli import Result, greenroom
 from tests.protocol.server import ADMIN, SECRET
 
@@ -31,10 +32,19 @@ def nodes(url: str, *words: str, cwd: Path) -> Result:
     return greenroom("nodes", "--journal", url, *words, cwd=cwd)
 
 
-@NEEDS_POSTGRES
-async def test_the_nodes_of_a_journal_are_listed_with_their_leases(tmp_path: Path) -> None:
-    url = database_of(tmp_path)
-    async with open_postgres_journal(url), open_postgres_journal(url) as worker:
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param(InPostgres, marks=NEEDS_POSTGRES, id="postgres"),
+        pytest.param(InRedis, marks=NEEDS_REDIS, id="redis"),
+    ],
+)
+async def test_the_nodes_of_a_journal_are_listed_with_their_leases(
+    tmp_path: Path, where: type[SharedPlace]
+) -> None:
+    place = where(tmp_path)
+    url = place.url
+    async with place.open(10), place.open(10) as worker:
         await worker.nodes.claims.claim(["analyst"], 1, 1)
         shown = await trio.to_thread.run_sync(lambda: nodes(url, cwd=tmp_path).out)
         listed = await trio.to_thread.run_sync(lambda: nodes(url, "--json", cwd=tmp_path).out)

@@ -56,7 +56,7 @@ class ListeningAt:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-class Lease(Protocol[D]):
+class NodeLease(Protocol[D]):
     """The lease of this node, used on the journal's thread. `number` is None until it is taken.
 
     `others`: whether there are other nodes. `leads`: whether no older one is there. `notices`: the
@@ -91,7 +91,7 @@ class Lease(Protocol[D]):
         """This node stops: others may have its open runs at once."""
 
 
-class WakeUps(Protocol):
+class NodeWakeUps(Protocol):
     """Tells other nodes of users and notices, and hears of them; either may be lost."""
 
     @property
@@ -106,8 +106,8 @@ class SharedNodes(Generic[D]):
 
     def __init__(
         self,
-        lease: Lease[D],
-        wake_ups: WakeUps,
+        lease: NodeLease[D],
+        wake_ups: NodeWakeUps,
         claims: Claims,
         begin_again: Callable[[], Awaitable[None]],
         silent: Callable[[], None],

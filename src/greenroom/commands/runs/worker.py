@@ -33,7 +33,7 @@ def worker(
     port: int | None = None,
     config: Path | None = None,
 ) -> None:
-    """Run an agent for users of the servers that share a journal in Postgres.
+    """Run an agent for users of the servers that share a journal in Postgres or Redis.
 
     Start the servers with `greenroom serve --role web`, and with the same agent. Options that you
     leave out are taken from GREENROOM_* variables, then from greenroom.toml.
@@ -43,7 +43,7 @@ def worker(
     target
         The agent as MODULE_OR_FILE:AGENT, for example app:agent or agents/app.py:agent.
     journal
-        postgresql://…, the journal of the servers.
+        postgresql://… or redis://…, the journal of the servers.
     concurrency
         Runs that this worker has at once (32).
     host

@@ -14,7 +14,7 @@ from greenroom.commands.output.looking import nodes_json, nodes_table
 from greenroom.commands.output.printing import show
 from greenroom.commands.output.streams import write_line
 from greenroom.delivery.journal.node import Node
-from greenroom.journal_opening import without_psycopg
+from greenroom.journal_opening import without_coredis, without_psycopg
 from greenroom.settings import BadSettings, Settings
 from greenroom.settings.database_url import DatabaseUrl
 
@@ -27,14 +27,14 @@ def nodes(
     journal: Annotated[str | None, Parameter(show_default=False)] = None,
     config: Path | None = None,
 ) -> None:
-    """List the servers that share a journal in Postgres, with their leases.
+    """List the servers that share a journal in Postgres or Redis, with their leases.
 
     Parameters
     ----------
     json
         As JSON (schema greenroom.nodes/1).
     journal
-        The journal's URL, postgresql://user@host/database.
+        The journal's URL, postgresql://user@host/database or redis://host/0.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
@@ -65,13 +65,25 @@ def client_of(name: str, settings: Settings, url: str | None) -> AdminClient:
 
 def _nodes_of(settings: Settings) -> Sequence[Node]:
     place = settings.journal
-    if not isinstance(place, DatabaseUrl) or place.is_in_redis:
+    if not isinstance(place, DatabaseUrl):
         raise BadSettings(
             [f"one server at a time has the journal {place}"],
-            advice="name a journal in Postgres with --journal postgresql://user@host/database",
+            advice="name a journal in Postgres or Redis with --journal postgresql://… or redis://…",
         )
+    return _nodes_in_redis(place) if place.is_in_redis else _nodes_in_postgres(place)
+
+
+def _nodes_in_postgres(place: DatabaseUrl) -> Sequence[Node]:
     try:
         from greenroom.delivery.journal.postgres.node_reads import read_nodes_at
     except ImportError as error:
         raise without_psycopg(place) from error
+    return read_nodes_at(place.url)
+
+
+def _nodes_in_redis(place: DatabaseUrl) -> Sequence[Node]:
+    try:
+        from greenroom.delivery.journal.redis.nodes.nodes_at import read_nodes_at
+    except ImportError as error:
+        raise without_coredis(place) from error
     return read_nodes_at(place.url)

@@ -12,7 +12,8 @@ CREATE TABLE node (
  name TEXT NOT NULL,
  version TEXT NOT NULL,
  started INTEGER NOT NULL,
- agents TEXT NOT NULL
+ agents TEXT NOT NULL,
+ address TEXT
 ) STRICT;
 ALTER TABLE open_run ADD COLUMN node INTEGER;
 ALTER TABLE open_run ADD COLUMN queued INTEGER;

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import orjson
 
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.nodes.notice import Notice, What
 from greenroom.delivery.journal.node import Node, NoticePage
-from greenroom.delivery.journal.redis.beat import Beat
+from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.rows import Write
 
@@ -19,7 +19,8 @@ NOTICES_KEPT_SECONDS: Final = 600.0
 
 KNOWN: Final = frozenset(What)
 
-_NODES: Final = "SELECT number, name, version, started, agents FROM node ORDER BY number"
+NodeRow: TypeAlias = tuple[int, str, str, int, str, str | None]
+_NODES: Final = "SELECT number, name, version, started, agents, address FROM node ORDER BY number"
 _NOTICE: Final = "INSERT INTO notice (node, at, about, what, of) VALUES (?, ?, ?, ?, ?)"
 _ENDS: Final = "SELECT coalesce(min(number), 1), coalesce(max(number), 0) FROM notice"
 _NOTICES: Final = """
@@ -32,10 +33,14 @@ _FORGET_NOTICES: Final = """
 
 def read_nodes(database: Database, beat: Beat) -> list[Node]:
     """The nodes that have not given up, oldest first."""
-    rows = cast("list[tuple[int, str, str, int, str]]", database.execute(_NODES).fetchall())
+    return listed(cast("list[NodeRow]", database.execute(_NODES).fetchall()), beat)
+
+
+def listed(rows: Sequence[NodeRow], beat: Beat) -> list[Node]:
+    """The nodes of these rows that have not given up."""
     return [
-        Node(number, name, version, started, beat.left(number), orjson.loads(agents))
-        for number, name, version, started, agents in rows
+        Node(number, name, version, started, beat.left(number), orjson.loads(agents), address)
+        for number, name, version, started, agents, address in rows
         if not beat.is_given_up(number)
     ]
 

@@ -49,7 +49,7 @@ class RedisWakeUps:
     # In trio
 
     def tell(self, users: Iterable[UserId], notices: Iterable[Notice] = ()) -> None:
-        """Send hints to the other nodes: what is kept, the commit's script has told."""
+        """Send hints to the other nodes. The commit's script tells them of what is kept."""
         for notice in notices:
             if notice.what in HINTS:
                 with suppress(trio.WouldBlock):

@@ -12,14 +12,14 @@ from greenroom.delivery.errors import LeaseLost
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.redis.holding import StillAlive
 from greenroom.delivery.journal.redis.mirror import Mirror
-from greenroom.delivery.journal.redis.node_reads import (
+from greenroom.delivery.journal.redis.nodes.node_reads import (
     NOTICES_KEPT_SECONDS,
     forget_notices,
     notices_begin,
 )
 from greenroom.delivery.journal.redis.server_check import seconds_up
 from greenroom.delivery.journal.sql.database import Database
-from greenroom.delivery.journal.sql.nodes.shared_nodes import LEASE_SECONDS
+from greenroom.delivery.journal.sql.nodes.shared_nodes import LEASE_SECONDS, ListeningAt
 
 _TAKE: Final = "INSERT INTO node (number, name, version, started, agents) VALUES (?, ?, ?, ?, '[]')"
 _IS_THERE: Final = "SELECT 1 FROM node WHERE number = ?"
@@ -40,6 +40,7 @@ _TAKE_OVER: Final = """
 _LEAVE: Final = """
     DELETE FROM node WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM open_run WHERE node = ?1)
 """
+_MOVE: Final = "UPDATE node SET address = ?2 WHERE number = ?1 AND address IS NOT ?2"
 _NODES: Final = "SELECT count(*), min(number) FROM node"
 
 
@@ -50,7 +51,8 @@ class RedisLease:
 
     `number` is None until a lease is taken, and once it was lost. `others`: whether there are other
     nodes. `leads`: whether no older node is there. `notices`: the place of the first notice that
-    this node, or what it was before it lost its lease, must read.
+    this node, or what it was before it lost its lease, must read. `place`: where it listens, if it
+    does.
     """
 
     name: str
@@ -60,6 +62,7 @@ class RedisLease:
     others: bool = False
     leads: bool = True
     notices: int | None = None
+    place: ListeningAt | None = None
 
     def take(self, mirror: Mirror) -> None:
         """Begin as a new node."""
@@ -80,6 +83,9 @@ class RedisLease:
         self.hold(mirror.database)
         nodes, oldest = cast("tuple[int, int]", mirror.database.execute(_NODES).get)
         self.others, self.leads = nodes > 1, oldest == self.number
+        if self.place is not None:
+            address = self.place.seen_from(mirror.holding.own_address)
+            mirror.carry_out(partial(mirror.database.execute, _MOVE, (self.number, address)))
 
     def hold(self, database: Database) -> None:
         """Raises `LeaseLost` if another node has removed the row, as the copy knows."""

@@ -1,0 +1,36 @@
+"""The nodes of a journal in Redis, for a program that is none."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+from coredis import Redis
+
+from greenroom.delivery.journal.node import Node
+from greenroom.delivery.journal.redis.client import RedisClient
+from greenroom.delivery.journal.redis.errors import in_our_words
+from greenroom.delivery.journal.redis.holding import named
+from greenroom.delivery.journal.redis.nodes.beat import Beat
+from greenroom.delivery.journal.redis.nodes.node_reads import NodeRow, listed
+from greenroom.delivery.journal.redis.rows import NODES, decoded, place_of
+
+_TIME: Final = "return redis.call('TIME')"  # coredis's own answer has the wrong microseconds
+
+
+def read_nodes_at(url: str) -> list[Node]:
+    """The nodes of the journal at `url`, oldest first. Raises `JournalError`s."""
+    with in_our_words(named(url)):
+        client = RedisClient(url)
+        try:
+            return client.call(_read_nodes)
+        finally:
+            client.close()
+
+
+async def _read_nodes(client: Redis[bytes]) -> list[Node]:
+    seconds, micros = cast("list[bytes]", await client.eval(_TIME))
+    now = int(seconds) * 1000 + int(micros) // 1000
+    known = await client.hgetall(NODES)
+    rows = await client.hvals(place_of("node", None))
+    expires = {int(number): int(what.split()[0]) for number, what in known.items()}
+    return listed(sorted(cast("list[NodeRow]", [decoded(row) for row in rows])), Beat(now, expires))
