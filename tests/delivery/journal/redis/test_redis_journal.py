@@ -14,7 +14,6 @@ import trio
 from greenroom.delivery.errors import (
     JournalFailed,
     JournalFull,
-    JournalLost,
     JournalReadOnly,
     JournalUnreachable,
 )
@@ -132,26 +131,6 @@ async def test_a_server_that_stops_and_comes_back_has_all_that_was_accepted() ->
             await trio.to_thread.run_sync(server.start)
             await journal.append([record(3)])
             assert await read_offsets(journal) == [1, 2, 3]
-
-
-async def test_a_server_whose_lease_was_taken_keeps_nothing(tmp_path: Path) -> None:
-    url = redis_url_of(tmp_path)
-    async with opened(url) as stale:
-        await stale.append([record(1)])
-        redis_server().command("DEL", "greenroom:lease", number=number_of(tmp_path))
-        async with opened(url) as fresh:
-            await fresh.append([record(2)])
-            with pytest.raises(JournalLost, match="another server has taken the journal"):
-                await stale.append([record(2)])
-            assert (await fresh.bounds(ALICE)).last == 2
-
-
-async def test_a_lease_that_nobody_renews_is_waited_for(tmp_path: Path) -> None:
-    url = redis_url_of(tmp_path)
-    server, number = redis_server(), number_of(tmp_path)
-    server.command("SET", "greenroom:lease", "dead", "PX", "300", number=number)
-    async with opened(url) as journal:
-        await journal.append([record(1)])
 
 
 async def test_numbers_of_records_go_on_after_a_trim_and_a_reopening(tmp_path: Path) -> None:

@@ -1,0 +1,153 @@
+"""Nodes whose copies of a journal in Redis follow each other's commits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from greenroom.delivery.errors import JournalFull, JournalLost, LeaseLost
+from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.journal.journal import Journal
+from greenroom.testing.journal_conformance.entries import (
+    ALICE,
+    BOB,
+    RUNS,
+    read_offsets,
+    record,
+    records,
+)
+from tests.delivery.journal.held_journal import paused
+from tests.delivery.journal.redis_server import (
+    NEEDS_REDIS,
+    copy_journal,
+    number_of,
+    redis_server,
+    redis_url_of,
+    replace_journal,
+)
+
+pytestmark = [NEEDS_REDIS, pytest.mark.requirement("R34")]
+
+BRIEF = 0.4
+
+
+@asynccontextmanager
+async def node(place: Path, lease_seconds: float = 60) -> AsyncIterator[Journal]:
+    from greenroom.delivery.journal.redis.journal import open_redis_journal
+
+    async with open_redis_journal(redis_url_of(place), lease_seconds=lease_seconds) as journal:
+        yield journal
+
+
+def command(place: Path, *words: str) -> bytes:
+    return redis_server().command(*words, number=number_of(place))
+
+
+def lease(place: Path) -> bytes:
+    return command(place, "HGET", "greenroom:nodes", "1")
+
+
+async def until_forgotten(place: Path, commits: int) -> None:
+    """Redis has so few commits left that a node which stands still cannot follow."""
+    with trio.fail_after(30):
+        while int(command(place, "XLEN", "greenroom:commits")[1:]) > commits:  # noqa: ASYNC110
+            await trio.sleep(0.05)
+
+
+async def until_appended(journal: Journal, offset: int) -> None:
+    """A node that lost its lease goes on as a new one."""
+    with trio.fail_after(30):
+        while True:
+            try:
+                return await journal.append([record(offset)])
+            except LeaseLost:
+                await trio.sleep(0.05)
+
+
+async def test_a_node_that_is_behind_what_redis_has_left_of_commits_reads_all_again(
+    tmp_path: Path,
+) -> None:
+    async with node(tmp_path, BRIEF) as here, node(tmp_path) as there:
+        await here.append(records(1, 2))
+        async with paused(here):
+            await there.append([record(3), record(1, user=BOB)])
+            assert await there.trim(ALICE, through=1)
+            await until_forgotten(tmp_path, 1)
+        await until_appended(here, 4)
+        for each in (here, there):
+            assert await read_offsets(each) == [2, 3, 4]
+            assert await read_offsets(each, BOB) == [1]
+
+
+async def test_a_node_that_reads_all_again_finds_that_it_is_another_state(tmp_path: Path) -> None:
+    async with node(tmp_path, BRIEF) as here:
+        await here.append([record(1)])
+        copy_journal(tmp_path)
+        await here.append([record(2)])
+        async with paused(here):
+            replace_journal(tmp_path, "copy")
+            async with node(tmp_path) as there:
+                await there.append([record(2, kind=Kind.AGENT_STARTED, run=RUNS[1]), record(3)])
+                await there.append([record(4)])
+                await until_forgotten(tmp_path, 1)
+        with pytest.raises(JournalLost, match="another state of the journal"):
+            await here.append([record(3)])
+
+
+async def test_a_run_whose_number_another_users_run_had_is_there_after_a_reopening(
+    tmp_path: Path,
+) -> None:
+    """Both in one commit: SQLite sees one row, which changed its user."""
+    async with node(tmp_path) as here, node(tmp_path) as there:
+        await here.append([record(1, user=BOB, kind=Kind.AGENT_STARTED)])
+        ended = record(2, user=BOB, kind=Kind.AGENT_COMPLETED)
+        await here.append([ended, record(1, kind=Kind.AGENT_STARTED, run=RUNS[1])])
+        async with node(tmp_path) as later:
+            for each in (here, there, later):
+                assert await each.open_runs(BOB) == []
+                assert [run.run for run in await each.open_runs(ALICE)] == [RUNS[1]]
+
+
+async def test_rows_of_a_journal_without_nodes_are_read_and_its_runs_taken_over(
+    tmp_path: Path,
+) -> None:
+    from greenroom.delivery.journal.redis.rows import decoded, encoded
+
+    async with node(tmp_path) as first:
+        await first.append([record(1, kind=Kind.AGENT_STARTED)])
+    place = "greenroom:rows:open_run:{alice}"
+    row = command(tmp_path, "HGET", place, "[1]").split(b"\r\n")[1]
+    short = encoded(decoded(row)[:6]).decode()
+    command(tmp_path, "HSET", place, "[1]", short)
+    command(tmp_path, "HSET", "greenroom", "version", "1", "fence", "7")
+    async with node(tmp_path) as later:
+        assert [run.run for run in await later.open_runs(ALICE)] == [RUNS[0]]
+        assert command(tmp_path, "HGET", place, "[1]").split(b"\r\n")[1] != short.encode()
+        assert command(tmp_path, "HGET", "greenroom", "fence") == b"$-1\r\n", "it is refused"
+
+
+async def test_leases_are_renewed_where_redis_has_no_memory_left(tmp_path: Path) -> None:
+    async with node(tmp_path, BRIEF) as here, node(tmp_path) as there:
+        try:
+            command(tmp_path, "CONFIG", "SET", "maxmemory", "1")
+            with pytest.raises(JournalFull):
+                await here.append([record(1)])
+            before = lease(tmp_path)
+            with trio.fail_after(30):
+                while lease(tmp_path) == before:  # noqa: ASYNC110  # nothing announces it
+                    await trio.sleep(0.02)
+        finally:
+            command(tmp_path, "CONFIG", "SET", "maxmemory", "0")
+        await here.append([record(1)])
+        assert await read_offsets(there) == [1]
+
+
+async def test_commits_that_all_nodes_have_are_not_kept(tmp_path: Path) -> None:
+    async with node(tmp_path, BRIEF) as here, node(tmp_path, BRIEF):
+        for offset in range(1, 30):
+            await here.append([record(offset)])
+        await until_forgotten(tmp_path, 1)
