@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -26,6 +27,8 @@ from tests.delivery.journal.redis_server import (
     redis_server,
     redis_url_of,
 )
+
+REDIS_PAGE = Path(__file__).parents[4] / "docs" / "redis.md"
 
 pytestmark = [NEEDS_REDIS, pytest.mark.requirement("R43")]
 
@@ -64,6 +67,20 @@ async def test_a_user_without_the_rights_is_refused() -> None:
         with pytest.raises(JournalFailed, match=r"refuses this service: .*permission"):
             async with opened(server.url(0).replace("://", "://ann:right@")):
                 pass
+
+
+async def test_the_rights_that_the_documentation_names_are_enough_for_nodes() -> None:
+    [rights] = re.findall(r"a user of Redis needs (.*?)\.\n", REDIS_PAGE.read_text(), re.DOTALL)
+    words = " ".join(re.findall(r"`([^`]+)`", rights)).split()
+    with server_of_its_own() as server:
+        server.command("ACL", "SETUSER", "ann", "on", ">right", *words)
+        url = server.url(0).replace("://", "://ann:right@")
+        async with opened(url) as here, opened(url) as there:
+            await here.append([record(1)])
+            assert await read_offsets(there) == [1]
+            with trio.fail_after(30):
+                while not (here.nodes and here.nodes.hears):  # noqa: ASYNC110  # nothing tells
+                    await trio.sleep(0.02)
 
 
 async def test_a_server_that_may_drop_events_is_refused() -> None:
@@ -123,13 +140,23 @@ async def test_without_memory_an_append_is_refused_as_a_whole_and_later_ones_are
             assert await read_offsets(journal) == [1, 2, 3, 4]
 
 
+async def append_in_the_end(journal: Journal, offset: int) -> None:
+    """The journal may have noticed that the server was away, and not yet that it is back."""
+    with trio.fail_after(30):
+        while True:
+            try:
+                return await journal.append([record(offset)])
+            except JournalUnreachable:
+                await trio.sleep(0.02)
+
+
 async def test_a_server_that_stops_and_comes_back_has_all_that_was_accepted() -> None:
     with server_of_its_own("--appendonly", "yes", "--appendfsync", "always") as server:
         async with opened(server.url(0)) as journal:
             await journal.append(records(1, 2))
             server.stop()
             await trio.to_thread.run_sync(server.start)
-            await journal.append([record(3)])
+            await append_in_the_end(journal, 3)
             assert await read_offsets(journal) == [1, 2, 3]
 
 
