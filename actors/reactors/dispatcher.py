@@ -217,6 +217,6 @@ _dispatcher: trio.lowlevel.RunVar[Dispatcher] = trio.lowlevel.RunVar("greenroom 
 @once_per_run(_dispatcher)
 def default_dispatcher() -> Dispatcher:
     """The dispatcher of this trio run; the first call starts it."""
-    ours = Dispatcher()
+    ours = Dispatcher(clock=trio.lowlevel.current_clock().current_time)
     trio.lowlevel.spawn_system_task(ours.run, name="greenroom dispatcher")
     return ours

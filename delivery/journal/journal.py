@@ -239,8 +239,8 @@ class Journal(Protocol):
         was kept is forgotten."""
 
     async def policies_due(self, *, before: int, limit: int) -> list[UserId]:
-        """At most `limit` users with a run that has a policy of its own and an outcome that was
-        due before `before` (ms), longest due first."""
+        """The users of the `limit` policies of runs whose next outcome has been due longest, and
+        before `before` (ms), longest due first."""
         ...
 
     async def cause(self, event: EventId) -> FailureCause | None:

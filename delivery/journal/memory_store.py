@@ -290,7 +290,7 @@ class MemoryStore(OneNode):
             for each in log.policies.of_runs.values()
             if each.due is not None and each.due < before
         )
-        return list(dict.fromkeys(user for _, user in due))[:limit]
+        return list(dict.fromkeys(user for _, user in due[:limit]))
 
     def cause(self, event: EventId) -> FailureCause | None:
         return self._causes.find(event)

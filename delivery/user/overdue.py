@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
 
@@ -80,14 +80,19 @@ class OverdueSweep:
                 return
 
     async def settle_runs(self) -> None:
-        """Settle the events of runs with policies of their own."""
-        now = self._now_ms()
+        """Settle the events of runs with policies of their own: the users whose events are settled
+        make room for the next ones, until all that are found are found again."""
+        before: Sequence[UserId] = ()
+        while (users := await self._due_by_runs()) and users != before:
+            await self._settle_all(users)
+            before = users
+
+    async def _due_by_runs(self) -> Sequence[UserId]:
         try:
-            users = await self._journal.policies_due(before=now, limit=SWEEP_USERS)
+            return await self._journal.policies_due(before=self._now_ms(), limit=SWEEP_USERS)
         except GreenroomError as error:
             logger.warning("could not search for overdue events of runs: %s", error)
-            return
-        await self._settle_all(users)
+            return ()
 
     async def _settle_all(self, users: Iterable[UserId]) -> None:
         """A user of whom nothing is due yet, by the policies of runs, is left alone."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = pytest.mark.every_server
-
-pytestmark = pytest.mark.requirement("R45")
+pytestmark = [pytest.mark.every_server, pytest.mark.requirement("R45")]
 
 
 def text(events, kind="partial_result"):

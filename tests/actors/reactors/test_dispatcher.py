@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.actors import Dispatcher, Reactor, Ref, run_actor
-from greenroom.actors.reactors.dispatcher import default_dispatcher
+from greenroom.actors.reactors.dispatcher import SECONDS, default_dispatcher
 
 pytestmark = pytest.mark.requirement("R39")
 
@@ -128,6 +128,27 @@ async def test_a_turn_ends_when_its_time_is_over(nursery: trio.Nursery) -> None:
     await settle()
     assert seen == ["slow", "end", "other"]
     nursery.cancel_scope.cancel()
+
+
+def test_a_turn_of_the_runs_own_dispatcher_lasts_by_the_runs_clock() -> None:
+    """By no other: with one seed and a clock that is moved by hand, two runs are the same."""
+    clock, seen = trio.testing.MockClock(), list[str]()
+
+    def slow() -> None:
+        clock.jump(SECONDS)
+        default_dispatcher().at_end(lambda: seen.append("end"))
+        seen.append("slow")
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            it, other = await start(nursery), await start(nursery)
+            it.tell(slow)
+            other.tell(lambda: seen.append("other"))
+            await settle()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=clock)
+    assert seen == ["slow", "end", "other"]
 
 
 async def test_ends_of_a_turn_come_behind_all_that_it_handles_and_may_raise(

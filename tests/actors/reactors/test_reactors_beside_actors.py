@@ -14,6 +14,7 @@ pytestmark = pytest.mark.requirement("R39")
 
 @given(scripts, st.random_module())
 def test_a_reactor_does_what_an_actor_does(script: Steps, seed: object) -> None:
+    """Also where they speak to each other."""
     script, lives = modelled(script)
-    assert trio.run(play, World(AsTask), script) == lives
-    assert trio.run(play, World(AsReactor), script) == lives
+    for kinds in [[AsTask], [AsReactor], [AsTask, AsReactor]]:
+        assert trio.run(play, World(kinds), script) == lives

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 import attrs
 import trio
@@ -47,15 +47,16 @@ class Life:
 
 @attrs.define
 class World:
-    """`COUNT` actors or reactors, their cancel scopes and what became of them."""
+    """`COUNT` actors or reactors, their cancel scopes and what became of them. `kinds`: of the
+    first one, the second one, and so on; then from the beginning."""
 
-    kind: type[Actor[Message]]
+    kinds: Sequence[type[Actor[Message]]]
     refs: list[Ref[Message]] = attrs.field(factory=list)
     scopes: list[trio.CancelScope] = attrs.field(factory=list)
     lives: list[Life] = attrs.field(factory=lambda: [Life() for _ in range(COUNT)])
 
     def make(self, place: int) -> Actor[Message]:
-        actor = self.kind()
+        actor = self.kinds[place % len(self.kinds)]()
         actor.world, actor.place = self, place  # type: ignore[attr-defined]  # both kinds have them
         return actor
 

@@ -330,6 +330,22 @@ async def test_the_search_for_overdue_events_walks_along_an_index(tmp_path: Path
             assert "TEMP B-TREE" not in plan, "it is not sorted either"
 
 
+async def test_the_search_for_overdue_events_of_runs_walks_along_an_index_too(
+    tmp_path: Path,
+) -> None:
+    async with open_sqlite_journal(tmp_path / "journal.db") as journal:
+
+        @attrs.frozen
+        class Due(Question[object]):
+            def answer(self, reads: Reads) -> object:
+                return reads.policies_due(5, 10)
+
+        (sql,) = [sql for sql in await statements(journal, Due()) if "run_policy" in sql]
+        plan = list(journal._file.database.execute(f"EXPLAIN QUERY PLAN {sql}", (5, 10)))
+        (step,) = [row[-1] for row in plan]  # no temporary table beside it
+        assert step.startswith("SEARCH run_policy USING COVERING INDEX run_policy_due")
+
+
 @given(st.random_module(), st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=25))
 @settings(max_examples=30, deadline=None)
 def test_whatever_is_asked_beside_appends_is_between_what_was_and_what_is(

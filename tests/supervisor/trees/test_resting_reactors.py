@@ -198,4 +198,4 @@ class Supervised(World):
 def test_a_resting_reactor_does_what_an_actor_does(script: Steps, seed: object) -> None:
     """Beyond OTP: one model for actors, reactors, and reactors that rest."""
     script, lives = modelled(script)
-    assert trio.run(play, Supervised(AsReactor), script) == lives
+    assert trio.run(play, Supervised([AsReactor]), script) == lives

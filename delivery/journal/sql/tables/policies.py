@@ -22,9 +22,7 @@ _SETTLE: Final = (
 )
 _FORGET: Final = "DELETE FROM run_policy WHERE user = ? AND run = ? AND class = ?"
 _OF_USER: Final = f"SELECT {_COLUMNS} FROM run_policy WHERE user = ?"
-_DUE: Final = """
-    SELECT user, min(due) FROM run_policy WHERE due < ? GROUP BY user ORDER BY 2, 1 LIMIT ?
-"""
+_DUE: Final = "SELECT user FROM run_policy WHERE due < ? ORDER BY due, user LIMIT ?"
 _STAGES: Final = {str(stage): stage for stage in DONE}
 
 
@@ -51,8 +49,9 @@ class SqlPolicies:
         return [_policy_of(row) for row in cast("list[_PolicyRow]", rows)]
 
     def policies_due(self, before: int, limit: int) -> list[UserId]:
-        rows = self._database.execute(_DUE, (before, limit)).fetchall()
-        return [UserId.trusted(str(user)) for user, _ in rows]
+        """Walks at most `limit` steps along the index."""
+        rows = self._database.execute(_DUE, (before, limit))
+        return [UserId.trusted(user) for user in dict.fromkeys(str(user) for (user,) in rows)]
 
 
 def _row(entry: RunPolicy) -> _PolicyRow:

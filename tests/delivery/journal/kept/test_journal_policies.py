@@ -65,6 +65,9 @@ async def test_users_with_a_policy_that_is_due_are_named_longest_due_first(
     assert await journal.policies_due(before=51, limit=9) == [BOB]
     assert await journal.policies_due(before=999, limit=9) == [BOB, ALICE]
     assert await journal.policies_due(before=999, limit=1) == [BOB]
+    await journal.append([attrs.evolve(theirs, run=RUNS[2], due=60)])
+    assert await journal.policies_due(before=999, limit=2) == [BOB]
+    assert await journal.policies_due(before=999, limit=3) == [BOB, ALICE]
 
 
 async def test_a_journal_of_an_older_version_gets_the_table_and_an_export_has_it(

@@ -12,9 +12,11 @@ import trio.testing
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import BadPolicy, Policy, checked_policies
 from greenroom.delivery.events.stages import Outcome, ReceiptStage
+from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.run.run import Run
+from greenroom.delivery.user import overdue
 from greenroom.delivery.user.messages import DisplayedThere
 from greenroom.supervisor.child_spec import ChildSpec
 from tests.delivery.backstage import ALICE, Backstage, open_backstage
@@ -155,6 +157,23 @@ async def test_a_policy_holds_for_a_user_who_is_away_and_after_a_restart(tmp_pat
             assert soon.event in [each.event for each in letters]
             assert len(letters) == 3
         assert await journal.policies_due(before=now[0] + 10**12, limit=9) == []
+
+
+async def test_one_search_settles_all_users_whose_runs_are_due_however_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(overdue, "SWEEP_USERS", 2)
+    journal, now = MemoryJournal(), [1_000_000]
+    async with open_backstage(journal, policies=USUAL, now_ms=lambda: now[0]) as stage:
+        for number in range(5):
+            async with stage.run(f"user-{number}", policies=SOON) as run:
+                await report(run)
+    now[0] += 60_000
+    await journal.alive(now[0], after=60_000)
+    async with open_backstage(journal, policies=USUAL, now_ms=lambda: now[0]) as stage:
+        await stage.users._sweep.settle_runs()
+        letters = await stage.dead_letters.list()
+        assert {str(each.user) for each in letters} == {f"user-{number}" for number in range(5)}
 
 
 async def test_the_policy_of_a_run_is_forgotten_once_a_client_received_all_of_it(
