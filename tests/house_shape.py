@@ -63,6 +63,15 @@ def lambdas_that_carry_on(house: House) -> Iterator[str]:
                     yield module.at(node.lineno, f"write partial({ast.unparse(node.body.func)}, …)")
 
 
+def marks_that_are_lost(house: House) -> Iterator[str]:
+    """A second `pytestmark` of a module replaces the first."""
+    for module in house.modules.values():
+        assigned = [node for node in module.tree.body if isinstance(node, ast.Assign)]
+        marks = [node for node in assigned if ast.unparse(node.targets[0]) == "pytestmark"]
+        for node in marks[1:]:
+            yield module.at(node.lineno, "put the marks of a module in one list")
+
+
 def arrows_of(house: House) -> dict[str, list[str]]:
     """Which modules of the house each of its modules imports."""
     return {

@@ -44,6 +44,7 @@ RULES_OF_TESTS: list[Rule] = [
     house_shape.import_circles,
     house_shape.crowded_folders,
     house_shape.tests_that_import_tests,
+    house_shape.marks_that_are_lost,
 ]
 
 
@@ -242,6 +243,11 @@ def test_a_crowded_folder_is_caught_and_rooms_in_it_do_not_count(tmp_path: Path)
 def test_a_test_that_imports_a_test_is_caught(text: str, tmp_path: Path) -> None:
     house = plant(tmp_path, actors__test_ref="import greenroom.helper", actors__a=text, helper="")
     assert len(list(house_shape.tests_that_import_tests(house))) == 1
+
+
+def test_a_mark_that_another_one_replaces_is_caught(tmp_path: Path) -> None:
+    house = plant(tmp_path, test_a="pytestmark = first\npytestmark = second", test_b="")
+    assert len(list(house_shape.marks_that_are_lost(house))) == 1
 
 
 @pytest.mark.parametrize("text", ["from . import errors", "from .errors import Fault"])

@@ -20,15 +20,19 @@ from greenroom.delivery.errors import (
     RunStopped,
     UserUnavailable,
 )
+from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import BadEvent
-from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.kinds import JSON, Kind
+from greenroom.delivery.run.attempts.attempt import RunAttempt
 from greenroom.delivery.run.emitter import Emitter
 from greenroom.delivery.run.grammar import OutOfOrder
 from greenroom.delivery.run.life import Cut
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.run.text_buffer import BUFFER_BYTES, StreamFull
 from greenroom.delivery.run.text_stream import TextStream
-from tests.delivery.backstage import Backstage, Disk, open_backstage
+from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.messages import UserSays
+from tests.delivery.backstage import ALICE, IDS, Backstage, Disk, open_backstage
 from tests.delivery.full_mailbox import fill
 
 pytestmark = pytest.mark.requirement("R45")
@@ -289,6 +293,23 @@ async def test_a_run_that_is_cut_has_said_what_it_wrote_before_its_end(cut: Cut,
         except RunStopped:
             assert cut is not Cut.CANCELLED
         assert await said(stage) == ["text a", "text b", end]
+
+
+async def test_a_server_that_stops_amid_a_text_has_said_what_was_written() -> None:
+    has_written = trio.Event()
+
+    async def write(user: UserHandle, context: UserContext, _: JSON, __: RunAttempt) -> None:
+        run = Run(context, agent="analyst", user=user, ids=IDS)
+        async with run.live(), run.text() as text:
+            text.write("a")
+            text.write("b")
+            has_written.set()
+            await trio.sleep_forever()
+
+    async with open_backstage(converse=write) as stage, stage.users.lease(ALICE) as user:
+        await user.actor.ask(UserSays("1", None, None, "hello"))
+        await has_written.wait()
+    assert await said(stage) == ["agent_started", "text a", "text b", "agent_failed"]
 
 
 async def test_a_cancellation_while_the_end_of_the_block_waits_loses_nothing() -> None:

@@ -11,6 +11,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 
 from greenroom.transport.connection.socket.client_stream import ClientStream
 from greenroom.transport.connection.socket.frame_splitter import FrameSplitter
+from tests.transport.connection.socket_pairs import socket_pair
 
 
 async def test_what_came_behind_the_request_is_heard_before_what_comes_now():
@@ -27,6 +28,41 @@ async def test_what_came_behind_the_request_is_heard_before_what_comes_now():
     await client.aclose()
     assert await stream.receive_some() == b""
     assert heard == ["early", "late"]
+
+
+class ClosesBeforeTheRead(trio.abc.Instrument):
+    """Once there is something to read, closes the socket before its reader's next step, and lets
+    another socket have the number of its descriptor."""
+
+    def __init__(self, socket):
+        self.socket = socket
+        self.other = None
+
+    def before_task_step(self, task):
+        if task.name == "the reader" and self.other is None:
+            number = self.socket.fileno()
+            self.socket.close()
+            self.other = socket_pair()
+            assert number in [each.socket.fileno() for each in self.other]
+
+
+async def test_after_a_close_nothing_is_read_of_what_another_descriptor_of_that_number_got():
+    ours, peer = socket_pair()
+    stream = ClientStream(ours)
+    closes = ClosesBeforeTheRead(ours.socket)
+
+    async def read():
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.receive_some()
+
+    async with peer, trio.open_nursery() as nursery:
+        nursery.start_soon(read, name="the reader")
+        await wait_all_tasks_blocked()
+        trio.lowlevel.add_instrument(closes)
+        await peer.send_all(b"mine")
+    trio.lowlevel.remove_instrument(closes)
+    for each in closes.other:
+        await each.aclose()
 
 
 async def test_closing_wakes_the_reader():
