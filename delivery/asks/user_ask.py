@@ -220,11 +220,13 @@ async def withdraw_all(emitter: Emitter, *, but_with_keys: bool) -> None:
 
 
 async def close(emitter: Emitter, ask: AskId) -> Record | None:
-    """Withdraw a question; the event that ended it, now or before, or None if it was not kept.
+    """Withdraw a question, after the text that its run has written; the event that ended it, now or
+    before, or None if it was not kept.
 
     Raises `UserUnavailable` if the user actor stops: a run that ends meanwhile is ended by the next
     one, which closes its questions.
     """
+    await emitter.send_text()
     try:
         return await emitter.user.actor.ask(WithdrawAsk(ask))
     except UnknownAsk:

@@ -175,6 +175,14 @@ async def test_whatever_the_run_emits_comes_after_what_it_has_written(name: str)
         await trio.testing.wait_all_tasks_blocked()
 
 
+async def test_a_question_is_withdrawn_after_the_text_before_that() -> None:
+    async with open_backstage() as stage, stage.run() as run, run.text() as text:
+        async with run.ask("really?"):
+            text.write("a")
+            text.write("b")
+        assert await said(stage) == ["input_requested", "text a", "text b", "input_closed"]
+
+
 async def test_tools_stand_between_the_text_before_and_after_them() -> None:
     async with open_backstage() as stage, stage.run() as run:
         async with run.text() as text:
