@@ -1,11 +1,12 @@
-"""What an event costs with its journal in Postgres, by the number of nodes, beside one on SQLite.
+"""What an event costs with its journal in a database, by the number of nodes, beside one on SQLite.
 
-First CPU per event, as `bench/delivery.py` measures it, of all nodes together and of Postgres; and
-what the database takes on the disk. Then ms from emit to client at a steady rate: each user has two
-tabs, with several nodes on two of them, and says something in one; where the run is, the tab is on
-the same node. Postgres is started here, with its defaults: a commit is synced to the disk, as
-SQLite's is. At the end stand the ratios and the floors that they must keep. Nodes, clients and
-Postgres share the machine's cores: past what these can do, `events/s` says more about the machine.
+First CPU per event, as `bench/delivery.py` measures it, of all nodes together and of the database
+server; and what the database takes on the disk. Then ms from emit to client at a steady rate: each
+user has two tabs, with several nodes on two of them, and says something in one; where the run is,
+the tab is on the same node. Postgres and Redis are started here, so that a commit is synced to the
+disk, as SQLite's is. At the end stand the ratios and the floors that they must keep. Nodes, clients
+and the database share the machine's cores: past what these can do, `events/s` says more about the
+machine.
 """
 
 from __future__ import annotations
@@ -14,35 +15,44 @@ import argparse
 import gc
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 import attrs
 import trio
 from side_by_side.client import Client, show
-from side_by_side.cluster import Cluster, named, on_postgres
+from side_by_side.cluster import Cluster, named, sharing
 from side_by_side.compare import Figures, finish
 from side_by_side.compare import options as common_options
 from side_by_side.crowd import ACK_EVENTS, ACK_SECONDS, Crowd, Failed
+from side_by_side.engine import Engine
 from side_by_side.order import STAMP, Order
 from side_by_side.postgres import PostgresServer
+from side_by_side.redis import RedisServer
 from side_by_side.server import SQLITE, allow_sockets, running
 from side_by_side.table import Table
 
-CPU, ENGINE, DISK = "CPU µs/event", "Postgres's", "bytes/event"
+CPU, ENGINE, DISK = "CPU µs/event", "the engine's", "bytes/event"
 P99, ELSEWHERE = "p99 ms", "p99 elsewhere"
+ENGINES = {
+    "Postgres": partial(PostgresServer.alone, "max_connections = 200"),
+    "Redis": RedisServer.alone,
+}
 MOST_OF_SQLITE, MOST_OF_ONE, MOST_ELSEWHERE = 1.6, 1.3, 3.0
 REST = 1.0
 ALONE = 4  # events after one another take longer: a part of them is enough
 PATIENCE = 60.0
 QUICK = {"users": 20, "events": 64, "rounds": 1, "seconds": 2, "rate": 100}
 Measure = Callable[[Cluster], Awaitable[Figures]]
+Start = Callable[[], AbstractContextManager[Cluster]]
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = common_options(__doc__)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4], metavar="N")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--users", type=int, default=100)
     parser.add_argument("--events", type=int, default=640, help="events a user gets")
     parser.add_argument(
@@ -102,7 +112,7 @@ async def costs(servers: Cluster, users: int, order: Order) -> Figures:
     engine, disk = servers.engine_seconds() - seconds, servers.disk_bytes() - size
     _check(crowd)
     found = {CPU: crowd.cpu / crowd.events * 1e6, "events/s": crowd.events / crowd.wall}
-    if servers.postgres:
+    if servers.engine:
         found[ENGINE] = engine / crowd.events * 1e6
         found[DISK] = disk / crowd.events
     return found
@@ -124,37 +134,45 @@ def _check(crowd: Crowd) -> None:
 
 
 def compare(
-    title: str, options: argparse.Namespace, postgres: PostgresServer, measure: Measure
+    title: str, options: argparse.Namespace, engines: Sequence[Engine], measure: Measure
 ) -> Table:
-    """Each number of nodes in each round, by turns, with a journal of its own."""
+    """Each engine and number of nodes in each round, by turns, with a journal of its own."""
     table = Table(title, SQLITE)
     for number in range(options.rounds):
-        for nodes in (0, *options.nodes):
-            show(f"round {number + 1} of {options.rounds}: {named(nodes)}")
-            with started(nodes, options, postgres) as servers:
-                table.add(named(nodes), trio.run(measure, servers))
+        for name, start in subjects(options, engines):
+            show(f"round {number + 1} of {options.rounds}: {name}")
+            with start() as servers:
+                table.add(name, trio.run(measure, servers))
             gc.collect()
     show("")
     return table
 
 
+def subjects(options: argparse.Namespace, engines: Sequence[Engine]) -> Iterator[tuple[str, Start]]:
+    """Their rows, and how to start them."""
+    yield SQLITE, partial(on_a_file, options.directory)
+    for engine in engines:
+        for nodes in options.nodes:
+            yield named(engine.title, nodes), partial(sharing, engine, nodes)
+
+
 @contextmanager
-def started(nodes: int, options: argparse.Namespace, postgres: PostgresServer) -> Iterator[Cluster]:
-    """A number of nodes on a new database; of none, a server on SQLite."""
-    if nodes:
-        with on_postgres(postgres, nodes) as servers:
-            yield servers
-    else:
-        with running(SQLITE, options.directory) as server:
-            yield Cluster((server,))
+def on_a_file(directory: Path | None) -> Iterator[Cluster]:
+    with running(SQLITE, directory) as server:
+        yield Cluster((server,))
 
 
-def floors(cost: Table, latency: Table, nodes: list[int]) -> Iterator[tuple[str, float, float]]:
+def floors(
+    cost: Table, latency: Table, engine: str, nodes: list[int]
+) -> Iterator[tuple[str, float, float]]:
     """What is compared, the ratio, and the most that it may be."""
-    first, last = named(nodes[0]), named(nodes[-1])
-    yield f"CPU per event, {first} to {SQLITE}", *_ratio(cost, first, SQLITE, CPU), MOST_OF_SQLITE
-    yield f"CPU per event, {last} to {first}", *_ratio(cost, last, first, CPU), MOST_OF_ONE
-    for each in map(named, nodes[1:]):
+    first, last = named(engine, nodes[0]), named(engine, nodes[-1])
+    if engine == "Postgres":
+        ratio = _ratio(cost, first, SQLITE, CPU)
+        yield f"CPU per event, {first} to {SQLITE}", *ratio, MOST_OF_SQLITE
+    if len(nodes) > 1:
+        yield f"CPU per event, {last} to {first}", *_ratio(cost, last, first, CPU), MOST_OF_ONE
+    for each in [named(engine, number) for number in nodes if number > 1]:
         ms = latency.median(each, ELSEWHERE) or 0.0, latency.median(each, P99) or 1.0
         yield f"p99 elsewhere to p99, {each}", ms[0] / ms[1], MOST_ELSEWHERE
 
@@ -170,20 +188,22 @@ def main() -> None:
     gc.disable()  # its pauses would be the clients'
     users, every = options.users, options.users / options.rate
     paced = Order(max(round(options.seconds / every), 1), every=every, acked=True, rest=REST)
-    with PostgresServer.alone("max_connections = 200") as postgres:
-        cost = [_cost(options, postgres, burst) for burst in options.bursts]
+    with ExitStack() as stack:
+        engines = [stack.enter_context(ENGINES[each]()) for each in options.engines]
+        cost = [_cost(options, engines, burst) for burst in options.bursts]
         title = f"{users} users with two tabs, {options.rate} events/s in all"
-        latency = compare(title, options, postgres, partial(latencies, users=users, order=paced))
+        latency = compare(title, options, engines, partial(latencies, users=users, order=paced))
     finish([*cost, latency], options)
-    for what, ratio, most in floors(cost[0], latency, options.nodes):
-        print(f"{what}: {ratio:.2f} x, at most {most}: {'kept' if ratio <= most else 'MISSED'}")
+    for engine in options.engines:
+        for what, ratio, most in floors(cost[0], latency, engine, options.nodes):
+            print(f"{what}: {ratio:.2f} x, at most {most}: {'kept' if ratio <= most else 'MISSED'}")
 
 
-def _cost(options: argparse.Namespace, postgres: PostgresServer, burst: int) -> Table:
+def _cost(options: argparse.Namespace, engines: Sequence[Engine], burst: int) -> Table:
     events = options.events // (1 if burst > 1 else ALONE)
     title = f"{options.users} users, {events} events each, {burst} at a time"
     order = Order(events, burst, stays=True)
-    return compare(title, options, postgres, partial(costs, users=options.users, order=order))
+    return compare(title, options, engines, partial(costs, users=options.users, order=order))
 
 
 if __name__ == "__main__":

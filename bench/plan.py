@@ -47,9 +47,9 @@ class Constants:
         return cls(
             _figure(data, "idle", 0, SQLITE, "KiB each"),
             _figure(data, "connects", 0, SQLITE, "CPU µs/connect"),
-            _figure(data, "cluster", 1, named(4), "CPU µs/event"),
-            _figure(data, "cluster", 1, named(4), "Postgres's"),
-            _figure(data, "cluster", 1, named(4), "bytes/event"),
+            _figure(data, "cluster", 1, named("Postgres", 4), "CPU µs/event"),
+            _figure(data, "cluster", 1, named("Postgres", 4), "the engine's"),
+            _figure(data, "cluster", 1, named("Postgres", 4), "bytes/event"),
         )
 
 

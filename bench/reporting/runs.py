@@ -67,7 +67,8 @@ RUNS: Final = {
     "observers": Run(
         "Observers", "bench/observers.py", "1,000 users, without and with three observers by turns."
     ),
-    "cluster": Run("Several nodes on Postgres", "bench/cluster.py"),
+    "cluster": Run("Several nodes on Postgres", "bench/cluster.py --engines Postgres"),
+    "redis": Run("Several nodes on Redis", "bench/cluster.py --engines Redis"),
     "upkeep": Run("Upkeep of a journal", "bench/upkeep.py", plain=True),
 }
 
@@ -159,15 +160,31 @@ PROMISES: Final = [
     ),
     Promise(
         "one node on Postgres beside SQLite, 16 at a time, CPU µs",
-        *("cluster", Cell(named(1), CPU), Cell(SQLITE, CPU), 1.6, 1.3),
+        *("cluster", Cell(named("Postgres", 1), CPU), Cell(SQLITE, CPU), 1.6, 1.3),
     ),
     Promise(
         "four nodes beside one, 16 at a time, CPU µs",
-        *("cluster", Cell(named(4), CPU), Cell(named(1), CPU), 1.3, 1.1),
+        *("cluster", Cell(named("Postgres", 4), CPU), Cell(named("Postgres", 1), CPU), 1.3, 1.1),
     ),
     Promise(
         "an event to another node beside one to the same, two nodes, p99 ms",
-        *("cluster", Cell(named(2), "p99 elsewhere"), Cell(named(2), "p99 ms"), 3.0, 2.0),
+        *(
+            "cluster",
+            Cell(named("Postgres", 2), "p99 elsewhere"),
+            Cell(named("Postgres", 2), "p99 ms"),
+            3.0,
+            2.0,
+        ),
+        table=2,
+    ),
+    Promise(
+        "four nodes on Redis beside one, 16 at a time, CPU µs",
+        *("redis", Cell(named("Redis", 4), CPU), Cell(named("Redis", 1), CPU), 1.3, 1.1),
+    ),
+    Promise(
+        "an event to another node beside one to the same, two nodes on Redis, p99 ms",
+        *("redis", Cell(named("Redis", 2), "p99 elsewhere"), Cell(named("Redis", 2), "p99 ms")),
+        *(3.0, 2.0),
         table=2,
     ),
 ]

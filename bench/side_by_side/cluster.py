@@ -1,18 +1,16 @@
-"""Several servers of greenroom on one journal in Postgres, and the CPU time of both."""
+"""Several servers of greenroom on one journal in a database, and the CPU time of both."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import attrs
 
 from side_by_side.client import Client
-from side_by_side.postgres import PostgresServer
-from side_by_side.server import POSTGRES, SQLITE, Server, running
+from side_by_side.engine import Engine
+from side_by_side.server import SHARED, Server, running
 
 
 @attrs.frozen
@@ -20,7 +18,7 @@ class Cluster:
     """Servers with the same journal. User `n` is on the server `n % nodes`."""
 
     servers: tuple[Server, ...]
-    postgres: PostgresServer | None = None
+    engine: Engine | None = None
     database: str = ""
 
     @property
@@ -40,42 +38,24 @@ class Cluster:
         return sum(each.cpu_seconds() for each in self.servers)
 
     def engine_seconds(self) -> float:
-        """Of Postgres."""
-        return _engine_seconds(self.postgres) if self.postgres else 0.0
+        """Of the database server."""
+        return self.engine.seconds() if self.engine else 0.0
 
     def disk_bytes(self) -> int:
         """Of the database."""
-        return self.postgres.bytes(self.database) if self.postgres else 0
+        return self.engine.bytes(self.database) if self.engine else 0
 
 
-def named(nodes: int) -> str:
-    """The row of a table; of no nodes, of a server on SQLite."""
-    return f"Postgres, {nodes} node{'s' if nodes > 1 else ''}" if nodes else SQLITE
+def named(engine: str, nodes: int) -> str:
+    """The row of a table."""
+    return f"{engine}, {nodes} node{'s' if nodes > 1 else ''}"
 
 
 @contextmanager
-def on_postgres(postgres: PostgresServer, nodes: int) -> Iterator[Cluster]:
+def sharing(engine: Engine, nodes: int) -> Iterator[Cluster]:
     """Start servers on a new database, one after the other."""
     name = f"bench{time.monotonic_ns()}"
-    url = postgres.url(name)
+    url = engine.url(name)
     with ExitStack() as stack:
-        servers = [stack.enter_context(running(POSTGRES, journal=url)) for _ in range(nodes)]
-        yield Cluster(tuple(servers), postgres, name)
-
-
-def _engine_seconds(postgres: PostgresServer) -> float:
-    """User and system time of Postgres, of the processes that have ended as well (proc(5)): in
-    steps of 10 ms."""
-    own = _times(postgres.pid)
-    children = Path(f"/proc/{postgres.pid}/task/{postgres.pid}/children").read_text().split()
-    ticks = sum(own) + sum(sum(_times(int(each))[:2]) for each in children)
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _times(pid: int) -> list[int]:
-    """In ticks: utime, stime, and those of children that have ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:  # it has just ended
-        return [0, 0, 0, 0]
-    return [int(each) for each in fields[11:15]]
+        servers = [stack.enter_context(running(SHARED, journal=url)) for _ in range(nodes)]
+        yield Cluster(tuple(servers), engine, name)

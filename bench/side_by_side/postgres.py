@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+from side_by_side.engine import Engine, free_port, seconds_of
 
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 
@@ -24,8 +25,10 @@ def program(name: str) -> str | None:
     )
 
 
-class PostgresServer:
+class PostgresServer(Engine):
     """`settings`: lines of postgresql.conf. A database is made when it is first asked for."""
+
+    title = "Postgres"
 
     def __init__(self, directory: Path, *settings: str) -> None:
         self.directory = directory
@@ -36,7 +39,7 @@ class PostgresServer:
             shutil.chown(directory, self._user)
         how = ("--auth-local=trust", "--auth-host=scram-sha-256", "-N", "-E", "UTF8", "--locale=C")
         self._run("initdb", "-U", "greenroom", *how)
-        self.port = _free_port()
+        self.port = free_port()
         with (self._data / "postgresql.conf").open("a") as file:
             file.writelines(f"{line}\n" for line in settings)
         self.start()
@@ -72,6 +75,9 @@ class PostgresServer:
         """Of its main process, whose children serve the connections."""
         return int((self._data / "postmaster.pid").read_text().split()[0])
 
+    def seconds(self) -> float:
+        return seconds_of(self.pid)
+
     def command(self, sql: str, database: str = "postgres") -> None:
         """Have an administrator's command carried out."""
         with self._administrator(database) as admin:
@@ -93,8 +99,3 @@ class PostgresServer:
         command = [program(name) or name, "-D", str(self._data), *arguments]
         user = self._user if os.getuid() == 0 else None
         subprocess.run(command, user=user, check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])

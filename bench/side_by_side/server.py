@@ -23,7 +23,7 @@ import attrs
 from side_by_side.client import Client, SocketIoClient, token_of
 
 PEER, MEMORY, SQLITE = "trio-websocket", "greenroom, memory", "greenroom, SQLite"
-POSTGRES = "greenroom, Postgres"
+SHARED = "greenroom, on a shared database"
 STARLETTE, SOCKETIO, NODE = "Starlette, uvloop", "python-socketio, uvloop", "Node socket.io"
 
 BENCH: Final = Path(__file__).parents[1]
@@ -48,7 +48,7 @@ KINDS: Final = {
     MEMORY: GREENROOM,
     SQLITE: GREENROOM,
 }
-"""Those that need no other server: one on Postgres is started with its journal (`running`)."""
+"""Those that need no other server: one on a database is started with its journal (`running`)."""
 
 
 def missing(kind: str) -> str:
@@ -118,7 +118,7 @@ def _command(kind: str, journal: str, under: tuple[str, ...]) -> list[str]:
 
 
 def _found(kind: str) -> Kind:
-    return GREENROOM if kind == POSTGRES else KINDS[kind]
+    return GREENROOM if kind == SHARED else KINDS[kind]
 
 
 def allow_sockets(count: int) -> None:

@@ -12,11 +12,11 @@ def data(*, event: float) -> dict[str, object]:
     def run(*tables: dict[str, dict[str, float]]) -> dict[str, object]:
         return {"tables": [_table(figures) for figures in tables]}
 
-    event_figures = {"CPU µs/event": event, "Postgres's": 100.0, "bytes/event": 1_000.0}
+    event_figures = {"CPU µs/event": event, "the engine's": 100.0, "bytes/event": 1_000.0}
     return {
         "idle": run({SQLITE: {"KiB each": 50.0}}),
         "connects": run({SQLITE: {"CPU µs/connect": 3_000.0}}),
-        "cluster": run({}, {named(4): event_figures}),
+        "cluster": run({}, {named("Postgres", 4): event_figures}),
     }
 
 

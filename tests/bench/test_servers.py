@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from cluster import TwoTabs
-from side_by_side.cluster import on_postgres
+from side_by_side.cluster import sharing
 from side_by_side.crowd import Crowd
 from side_by_side.order import Order
+from side_by_side.redis import RedisServer
 from side_by_side.server import KINDS, missing, running
 from stored import fill
 
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, postgres_server
+from tests.delivery.journal.redis_server import NEEDS_REDIS
 
 
 @pytest.fixture(params=KINDS)
@@ -43,12 +45,21 @@ async def test_a_paced_run_ends_when_its_client_has_acknowledged_all(kind: str) 
 
 @NEEDS_POSTGRES
 async def test_a_user_of_two_nodes_gets_what_was_ordered_on_both() -> None:
-    with on_postgres(postgres_server(), nodes=2) as servers:
+    with sharing(postgres_server(), nodes=2) as servers:
         crowd = TwoTabs(servers, 3, Order(8, every=0.02, acked=True))
         await crowd.run()
         assert servers.engine_seconds() > 0
     assert not crowd.failures
     assert len(crowd.latencies) == len(crowd.elsewhere) == 24
+
+
+@NEEDS_REDIS
+async def test_a_node_on_a_redis_of_the_benchmark_is_measured() -> None:
+    with RedisServer.alone() as redis, sharing(redis, nodes=1) as servers:
+        crowd = Crowd(servers, 3, Order(8))
+        await crowd.run()
+        assert servers.disk_bytes() > 0
+    assert not crowd.failures
 
 
 def test_events_stored_by_sql_are_a_journal_like_any_other(tmp_path: Path) -> None:
