@@ -9,6 +9,7 @@ import orjson
 
 from greenroom.delivery.events.ids import RunId, ThreadId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
+from greenroom.delivery.files.taken import FileRefused
 from greenroom.transport.events.sse import COMMENT
 from greenroom.transport.front_ends.commands import (
     Begin,
@@ -24,7 +25,8 @@ from greenroom.transport.front_ends.commands import (
 )
 from greenroom.transport.front_ends.family import Family
 from greenroom.transport.front_ends.finding import NOT_THERE, REFUSAL, FoundRun
-from greenroom.transport.front_ends.wanted import Message, RunFace, Wanted
+from greenroom.transport.front_ends.speaking import Speaking
+from greenroom.transport.front_ends.wanted import Message, RunFace, Saying, Wanted
 from greenroom.transport.http.responses import json_answer, text
 from greenroom.transport.protocol.close_codes import CloseCode
 
@@ -54,6 +56,7 @@ class RunStream:
         self._attached = self._end = 0  # where the stream begins, and where the log ended then
         self._place = 0  # the last event that was taken
         self._pending: set[str] = set()
+        self._speaking: Speaking | None = None
         self._opening = b""
         self._held = bytearray()
         self._has_begun = False
@@ -110,18 +113,25 @@ class RunStream:
         self._epoch = str(ready["epoch"])
         self._attached = self._place = cast(int, ready["from"])
         self._end = cast(int, ready["offset"])
-        requests = [*self._requests(str(ready["connection"]))]
-        self._pending = {str(each["id"]) for each in requests}
         self._open()
-        yield from map(Hear, requests)
+        if self._wanted.said is not None:
+            yield from self._speak(self._wanted.said, ready)
+        for request in self._requests():
+            self._pending.add(str(request["id"]))
+            yield Hear(request)
         yield from self._begin()
 
-    def _requests(self, connection: str) -> Iterator[Frame]:
-        said, found = self._wanted.said, self._found
-        if said is not None:
-            self._say = f"again:{connection}" if said.id is None else said.id
-            yield {"type": "say", "id": self._say, "thread": said.thread, "body": said.body}
-        if found is not None:
+    def _speak(self, said: Saying, ready: Frame) -> Iterable[Command]:
+        try:
+            self._speaking = Speaking(said, ready)
+        except FileRefused as error:
+            return [refusal(CloseCode.PROTOCOL_ERROR, error.message.removeprefix("say: "))]
+        self._say = self._speaking.say
+        self._pending.add(self._say)
+        return [Hear(self._speaking.first())]
+
+    def _requests(self) -> Iterator[Frame]:
+        if (found := self._found) is not None:
             yield from found.requests
             if self._wanted.stops:
                 yield {"type": "cancel", "id": "stop", "run": found.run}
@@ -130,6 +140,8 @@ class RunStream:
         self._pending.discard(str(reply["id"]))
         if not reply["ok"]:
             return self._refused(str(reply["id"]), cast(Frame, reply["error"]))
+        if self._speaking is not None and not self._speaking.has_spoken:
+            return [Hear(self._speaking.after(reply))]
         if self._wanted.stops:
             return self._stopped() if self._has_ended else ()
         if reply["id"] == self._say and self._family is None:

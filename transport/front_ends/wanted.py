@@ -13,6 +13,7 @@ import attrs
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.ids import BadId, RunId, ThreadId, UserId, named, with_bits
 from greenroom.delivery.events.kinds import JSON, Event
+from greenroom.transport.front_ends.held_files import HeldFile
 from greenroom.transport.front_ends.questions import PageAnswer
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 
@@ -67,11 +68,17 @@ class ResumePoint:
 
 @attrs.frozen
 class Saying:
-    """What the user says. Without an `id` it is new, however often it was said."""
+    """What the user says. Without an `id` it is new, however often it was said.
+
+    `files`: those that it holds itself; `beside`: what it says without them, to an agent that takes
+    files.
+    """
 
     id: str | None
-    thread: ThreadId | None
+    thread: ThreadId
     body: JSON = attrs.field(metadata=SECRET)
+    files: tuple[HeldFile, ...] = attrs.field(default=(), metadata=SECRET)
+    beside: JSON = attrs.field(default=None, metadata=SECRET)
 
 
 @attrs.frozen(kw_only=True)

@@ -8,6 +8,7 @@ from functools import partial
 from greenroom.delivery.events.ids import AskId, BadId, RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.transport.front_ends.ag_ui.events import AgUiRun
+from greenroom.transport.front_ends.held_files import HeldFile, from_base64
 from greenroom.transport.front_ends.questions import PageAnswer
 from greenroom.transport.front_ends.wanted import (
     Fields,
@@ -34,7 +35,7 @@ def wanted_by_post(head: RequestHead, user: UserId, body: bytes) -> Wanted:
     if resume := list_in(fields, "resume"):
         answers = tuple(_answer(entry) for entry in resume)
         return Wanted(face_of=face_of, answers=answers, position=position)
-    said = Saying(run_id, thread_of(user, thread_id), _body(list_in(fields, "messages")))
+    said = _said(run_id, thread_of(user, thread_id), list_in(fields, "messages"))
     return Wanted(face_of=face_of, said=said, position=position)
 
 
@@ -74,15 +75,34 @@ def _answer(entry: Fields) -> PageAnswer:
     return PageAnswer(ask, entry.get("payload"), is_refusal=entry.get("status") == "cancelled")
 
 
-def _body(messages: Sequence[Fields]) -> JSON:
-    """What the user's last message says: its text; with other parts `{text, parts}`."""
+def _said(key: str, thread: ThreadId, messages: Sequence[Fields]) -> Saying:
+    """The user's last message."""
     spoken = [each for each in messages if each.get("role") == "user"]
     if not spoken:
         raise BadRequest("`messages` must have a message of the user.")
     content = spoken[-1].get("content")
     if isinstance(content, str):
-        return content
+        return Saying(key, thread, content)
     parts = list_in(spoken[-1], "content")
+    held = [_held(each) for each in parts]
+    rest = [part for part, file in zip(parts, held, strict=True) if file is None]
+    return Saying(key, thread, _body(parts), tuple(filter(None, held)), _body(rest))
+
+
+def _held(part: Fields) -> HeldFile | None:
+    """The file that a part holds itself: an image, sound, video or document; or a `binary` of AG-UI
+    before 1."""
+    named, source = part.get("metadata"), part.get("source")
+    if part.get("type") == "binary" and isinstance(data := part.get("data"), str):
+        return from_base64(data, part.get("filename"), part.get("mimeType"))
+    if not isinstance(source, dict) or source.get("type") != "data":
+        return None
+    name = named.get("filename") if isinstance(named, dict) else None
+    return from_base64(str(source.get("value")), name, source.get("mimeType"))
+
+
+def _body(parts: Sequence[Fields]) -> JSON:
+    """The text of a message; with other parts `{text, parts}`."""
     texts = [str(each.get("text", "")) for each in parts if each.get("type") == "text"]
     others = [each for each in parts if each.get("type") != "text"]
     return {"text": "\n".join(texts), "parts": others} if others else "\n".join(texts)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from greenroom.delivery.events.ids import AskId, BadId, RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.transport.front_ends.ai_sdk.chunks import AiSdkRun
+from greenroom.transport.front_ends.held_files import DATA_URL, HeldFile, from_data_url
 from greenroom.transport.front_ends.questions import QUESTION, PageAnswer
 from greenroom.transport.front_ends.wanted import (
     Fields,
@@ -35,7 +36,7 @@ def wanted_by_post(_: RequestHead, user: UserId, body: bytes) -> Wanted:
         raise BadRequest("`messages` must have a message of the user.")
     is_new = fields.get("trigger") == "submit-message" and fields.get("messageId") is None
     key = text_in(spoken[-1], "id") if is_new else None
-    return Wanted(face_of=_face, said=Saying(key, thread, body_of(spoken[-1])), whole=True)
+    return Wanted(face_of=_face, said=_said(key, thread, spoken[-1]), whole=True)
 
 
 def wanted_by_get(head: RequestHead, user: UserId, _: bytes) -> Wanted:
@@ -82,9 +83,23 @@ def _ask(part: Fields) -> AskId:
         raise BadRequest(f"`toolCallId`: {error.message}.") from None
 
 
-def body_of(message: Fields) -> JSON:
-    """The text of a message; with files `{text, files}`."""
+def _said(key: str | None, thread: ThreadId, message: Fields) -> Saying:
     parts = list_in(message, "parts")
+    held = [each for each in parts if _is_held(each)]
+    rest = [each for each in parts if not _is_held(each)]
+    return Saying(key, thread, _body(parts), tuple(map(_held, held)), _body(rest))
+
+
+def _is_held(part: Fields) -> bool:
+    return part.get("type") == "file" and str(part.get("url")).startswith(DATA_URL)
+
+
+def _held(part: Fields) -> HeldFile:
+    return from_data_url(str(part["url"]), part.get("filename"), part.get("mediaType"))
+
+
+def _body(parts: Sequence[Fields]) -> JSON:
+    """The text of a message; with files `{text, files}`."""
     texts = [str(each.get("text", "")) for each in parts if each.get("type") == "text"]
     files: list[JSON] = [_file(each) for each in parts if each.get("type") == "file"]
     return {"text": "\n".join(texts), "files": files} if files else "\n".join(texts)
