@@ -9,6 +9,8 @@ import pytest
 import trio
 
 import greenroom
+from greenroom.delivery.files.entries import KeptFile
+from greenroom.delivery.files.reading import ReadFiles
 from greenroom.testing import DiskFault
 from tests.protocol.client import Client
 from tests.protocol.server import TAKES, serving, token_for
@@ -211,6 +213,48 @@ def test_the_files_of_an_erased_thread_are_gone(client):
     client.events()
     assert client.ask("erase", id="e1", thread=thread)["ok"]
     assert client.ask("file", **frame(PART))["received"] == 0
+
+
+def test_a_file_that_another_tab_discarded_in_the_moment_of_the_message_is_gone(
+    client, monkeypatch, crashes
+):
+    """The message is looked at before the other tab's request is kept, and kept after it."""
+    crashes.append("FileGone")
+    found = [KeptFile(len(DATA), None)]
+    with monkeypatch.context() as moment:
+        moment.setattr(ReadFiles, "answer", lambda *_: found)
+        assert client.ask("say", id="s1", body="read files", files=[named()])["ok"]
+    assert client.events(until="agent_failed")[-1]["data"]["reason"] == "crash"
+    reply = client.ask("say", id="s2", body="read files", files=[named()])
+    assert refusal(reply) == (
+        4502,
+        "say: the server has 0 of 99,840 bytes of 'f1.txt': send the file again",
+    )
+
+
+def test_a_file_goes_with_the_first_message_that_named_it(crashes):
+    """Also while a run in another thread of the user is about to read it."""
+    crashes.append("FileGone")
+
+    @greenroom.agent(takes=("text", TAKES))
+    async def reader(run, said):
+        if said == "later":
+            await run.ask("Now?")
+        for file in await run.files():
+            await run.read_file(file)
+
+    with serving(agent=reader) as server, Client(server.port, token_for("alice")) as client:
+        client.hello()
+        upload(client)
+        first = client.ask("say", id="s1", body="now", files=[named()])
+        client.events()
+        client.ask("say", id="s2", body="later", files=[named()])
+        (asked,) = [
+            each for each in client.events(until="input_requested") if "ask" in each["data"]
+        ]
+        assert client.ask("erase", id="e1", thread=first["thread"])["ok"]
+        assert client.ask("answer", id="a1", ask=asked["data"]["ask"], value="yes")["ok"]
+        assert client.events(until="agent_failed")[-1]["data"]["reason"] == "crash"
 
 
 def test_an_agent_that_takes_no_files_gets_none():
