@@ -42,8 +42,8 @@ const ICONS = {
 	file: "M4 1.5h5l3 3v10H4zM9 1.5v3h3",
 	table: "M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 6.5v6"
 };
-const LONGEST$3 = 2e4;
-function pretty(value, longest = LONGEST$3) {
+const LONGEST$4 = 2e4;
+function pretty(value, longest = LONGEST$4) {
 	const text = typeof value === "string" ? value : JSON.stringify(value, null, 2) ?? "";
 	return text.length > longest ? `${text.slice(0, longest)}\n… (${text.length - longest} characters more)` : text;
 }
@@ -696,6 +696,26 @@ var Composer = class {
 const holdsFiles = ({ dataTransfer }) => dataTransfer?.types.includes("Files") ?? false;
 
 //#endregion
+//#region src/asked.ts
+const TOP_BAR = 56;
+const LONGEST$3 = 200;
+var Asked = class {
+	#answers = /* @__PURE__ */ new Map();
+	#observer = new IntersectionObserver((entries) => {
+		for (const { target, isIntersecting } of entries) this.#answers.get(target)?.showAsked(isIntersecting ? null : wordsIn(target));
+	}, { rootMargin: `-${TOP_BAR}px 0px 0px` });
+	watch(said, answer) {
+		this.#answers.set(said, answer);
+		this.#observer.observe(said);
+	}
+	clear() {
+		this.#observer.disconnect();
+		this.#answers.clear();
+	}
+};
+const wordsIn = (said) => (said.querySelector(".prose") ?? said).textContent.trim().slice(0, LONGEST$3);
+
+//#endregion
 //#region src/bubble.ts
 const MOST_CHARACTERS = 1200, MOST_LINES = 16;
 function drawBubble(body, files = []) {
@@ -734,12 +754,12 @@ function shapeOf$1({ rows, columns }) {
 }
 function markUnsent(bubble) {
 	bubble.classList.add("unsent");
-	bubble.append(element("p", { class: "fate" }, "Sending…"));
+	bubble.append(element("p", { class: "fate" }, element("span", { class: "online" }, "Sending…"), element("span", { class: "away" }, "Not sent yet: it goes once you are connected.")));
 }
 function markRefused(bubble, why) {
 	bubble.classList.add("refused");
 	const fate = bubble.querySelector(".fate");
-	if (fate) fate.textContent = `Not sent: ${why}`;
+	if (fate) fate.textContent = `Not sent: ${why.replace(/^say: /, "")}`;
 }
 
 //#endregion
@@ -1448,6 +1468,7 @@ const WHY = {
 	lost: "The server stopped while it worked. Ask again to start over."
 };
 const WAITING = "Waiting for you";
+const MOST_NAMED = 3;
 const ASK_ENDS = {
 	expired: "This question has expired.",
 	withdrawn: "This question was withdrawn."
@@ -1469,7 +1490,13 @@ var RunView = class {
 		class: "state",
 		testid: "run-state"
 	});
-	#head = element("header", {}, this.#name, this.#state);
+	#repeated = element("span", {
+		class: "asked",
+		testid: "asked",
+		"aria-hidden": "true",
+		hidden: true
+	});
+	#head = element("header", {}, this.#name, this.#state, this.#repeated);
 	#steps = element("ol", { class: "steps" });
 	#answer;
 	#reports = element("div", { class: "reports" });
@@ -1487,6 +1514,11 @@ var RunView = class {
 			"aria-label": "Agent",
 			"data-run": run
 		}, this.#head, this.#steps, this.#answer.block, this.#reports, this.#foot, this.#strip.block);
+	}
+	/** Repeats what it answers in the line that stays in view; null while the user's own words are in view. */
+	showAsked(words) {
+		put(this.#repeated, words ?? "");
+		this.#repeated.hidden = words === null;
 	}
 	/** Where the blocks of its sub-agents are. */
 	addNested(block) {
@@ -1570,7 +1602,7 @@ var RunView = class {
 	#showTools() {
 		if (this.hasEnded || this.#state.textContent === WAITING) return;
 		const running = [...this.#tools.values()].filter(({ isRunning }) => isRunning).map(({ name }) => name);
-		put(this.#state, running.length ? `Running ${running.join(", ")}…` : "Working…");
+		put(this.#state, running.length ? `Running ${named(running)}…` : "Working…");
 	}
 	#tool({ tool_call, tool_name, ...data }) {
 		const tool = new ToolRow(tool_name, "arguments" in data ? data.arguments : void 0);
@@ -1589,7 +1621,7 @@ var RunView = class {
 	#piece(whole, text, merges = []) {
 		this.#parts.merged(merges);
 		for (const offset of merges) this.#erase(whole.querySelector(`:scope > [data-offset="${offset}"]`));
-		return whole.appendChild(element("span", {}, pretty(text, LONGEST$3 * (1 + merges.length))));
+		return whole.appendChild(element("span", {}, pretty(text, LONGEST$4 * (1 + merges.length))));
 	}
 	#erase(piece) {
 		if (piece) this.#parts.eyes.forget(piece);
@@ -1598,6 +1630,7 @@ var RunView = class {
 	#asked({ data }) {
 		const question = new Question(data, (value) => this.#parts.answer(data.ask, value));
 		this.#asks.set(data.ask, question);
+		this.#answer.draw();
 		this.#reports.append(question.card);
 		this.#state.textContent = WAITING;
 		return question.card;
@@ -1656,12 +1689,17 @@ var RunView = class {
 	}
 	#end(state, text) {
 		this.hasEnded = true;
+		this.#answer.draw();
 		this.#show(state, text);
 		for (const tool of this.#tools.values()) tool.stop();
 		for (const details of this.#steps.querySelectorAll(":scope > .thinking > details")) details.open = false;
 		return this.#state;
 	}
 };
+function named(tools) {
+	const more = tools.length - MOST_NAMED;
+	return more > 0 ? `${tools.slice(0, MOST_NAMED).join(", ")} and ${more} more` : tools.join(", ");
+}
 
 //#endregion
 //#region src/conversation.ts
@@ -1670,6 +1708,7 @@ const OPEN_QUESTION = ".question[data-state=open]";
 var Conversation = class {
 	#root;
 	#eyes;
+	#asked = new Asked();
 	#parts;
 	#runs = /* @__PURE__ */ new Map();
 	#drawn = /* @__PURE__ */ new Set();
@@ -1684,7 +1723,10 @@ var Conversation = class {
 			answer,
 			askAgain: (run) => {
 				const spoken = this.#spoken.get(run);
-				return spoken === void 0 ? null : () => again(spoken);
+				return spoken === void 0 ? null : () => again({
+					body: spoken.body,
+					files: spoken.files
+				});
 			},
 			merged: (offsets) => {
 				for (const offset of offsets) this.#drawn.add(offset);
@@ -1721,6 +1763,7 @@ var Conversation = class {
 	}
 	clear() {
 		this.#eyes.clear();
+		this.#asked.clear();
 		for (const each of [
 			this.#runs,
 			this.#drawn,
@@ -1762,13 +1805,15 @@ var Conversation = class {
 	#said({ run, data: { body, say, files } }) {
 		this.#unsent.get(say)?.remove();
 		this.#unsent.delete(say);
+		const bubble = drawBubble(body, files), answer = this.#runs.get(run);
 		this.#spoken.set(run, {
 			body,
-			files
+			files,
+			bubble
 		});
-		const bubble = drawBubble(body, files), block = this.#runs.get(run)?.block;
-		if (block) block.before(bubble);
+		if (answer) answer.block.before(bubble);
 		else this.#root.append(bubble);
+		if (answer) this.#asked.watch(bubble, answer);
 		return {
 			mark: bubble,
 			seen: bubble
@@ -1782,6 +1827,8 @@ var Conversation = class {
 		if (parent) parent.addNested(run.block);
 		else this.#root.append(run.block);
 		this.#runs.set(event.run, run);
+		const said = this.#spoken.get(event.run);
+		if (said) this.#asked.watch(said.bubble, run);
 		return run;
 	}
 };
@@ -1856,7 +1903,7 @@ const isGone = (element) => element !== document.body && (!element.isConnected |
 //#endregion
 //#region src/following.ts
 const NEAR = 120;
-const UNDER_TOP = 104;
+const UNDER_TOP = 120;
 var Following = class {
 	is = true;
 	#what;
@@ -1865,9 +1912,9 @@ var Following = class {
 		this.#what = what;
 		addEventListener("scroll", () => this.#scrolled(), { passive: true });
 		const main = document.querySelector("main");
-		if (main) new ResizeObserver(() => {
-			if (this.is) this.moveTo(this.newest);
-		}).observe(main);
+		if (main) new ResizeObserver(() => this.#grown()).observe(main);
+		const bottom = document.querySelector(".bottom");
+		if (bottom) new ResizeObserver(() => keepClear(bottom)).observe(bottom);
 	}
 	/** The end of the page, or the start of what is to be read when that is taller than the window. */
 	get newest() {
@@ -1881,12 +1928,21 @@ var Following = class {
 		scrollTo({ top });
 		this.#lastY = scrollY;
 	}
+	/** A user who has read on is not taken back. */
+	#grown() {
+		const { newest } = this;
+		if (this.is && newest > scrollY) this.moveTo(newest);
+	}
 	#scrolled() {
 		if (scrollY >= this.newest - NEAR) this.is = true;
 		else if (scrollY < this.#lastY) this.is = false;
 		this.#lastY = scrollY;
 	}
 };
+/** What gets the focus is not moved behind what stands at the bottom. */
+function keepClear({ offsetHeight }) {
+	document.documentElement.style.scrollPaddingBottom = `${offsetHeight}px`;
+}
 
 //#endregion
 //#region src/history.ts
@@ -2364,6 +2420,7 @@ var Status = class {
 		clearTimeout(this.#stable);
 		document.querySelector(".connection")?.setAttribute("data-state", shown);
 		put($("connection-text"), this.#words(shown));
+		put($("connection-left"), shown === "waiting" ? this.#waitLeft() : "");
 		document.body.classList.toggle("is-away", shown !== "live");
 		if (reason?.retryAt !== void 0) this.#failures += 1;
 		if (shown === "live") this.#stable = setTimeout(() => {
@@ -2381,15 +2438,16 @@ var Status = class {
 			case "connecting": return "Connecting…";
 			case "offline": return "Offline";
 			case "closed": return this.#tokens.needed ? "Not signed in" : "Disconnected";
-			case "waiting": return this.#waitingWords();
+			case "waiting": return "Reconnecting";
 		}
 	}
-	#waitingWords() {
+	/** Beside the words, which a screen reader says once and not each second. */
+	#waitLeft() {
 		const left = Math.ceil(((this.#client.reason?.retryAt ?? 0) - Date.now()) / 1e3);
-		return left > 0 ? `Reconnecting in ${left} s` : "Reconnecting…";
+		return left > 0 ? ` in ${left} s` : "…";
 	}
 	#countDown() {
-		this.#countdown = setInterval(() => put($("connection-text"), this.#waitingWords()), 500);
+		this.#countdown = setInterval(() => put($("connection-left"), this.#waitLeft()), 500);
 	}
 	#explain(reason) {
 		const final = this.#final;
@@ -2776,6 +2834,7 @@ var Wire = class {
 	#toggle() {
 		$("wire").hidden = this.#isShown;
 		$("show-wire").setAttribute("aria-expanded", String(this.#isShown));
+		put($("show-wire"), this.#isShown ? "Hide the wire" : "Show the wire");
 		$("wire-frames").replaceChildren(...this.#isShown ? this.#frames.map((frame) => row(frame)) : []);
 		this.#follow();
 	}

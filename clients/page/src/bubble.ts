@@ -35,11 +35,11 @@ function shapeOf({ rows, columns }: { readonly [field: string]: unknown }): stri
 
 export function markUnsent(bubble: HTMLElement): void {
   bubble.classList.add("unsent");
-  bubble.append(element("p", { class: "fate" }, "Sending…"));
+  bubble.append(element("p", { class: "fate" }, element("span", { class: "online" }, "Sending…"), element("span", { class: "away" }, "Not sent yet: it goes once you are connected.")));
 }
 
 export function markRefused(bubble: HTMLElement, why: string): void {
   bubble.classList.add("refused");
   const fate = bubble.querySelector(".fate");
-  if (fate) fate.textContent = `Not sent: ${why}`;
+  if (fate) fate.textContent = `Not sent: ${why.replace(/^say: /, "")}`;
 }

@@ -2,6 +2,7 @@
 // user is reported to `onShown`.
 
 import type { GreenroomEvent, JSON, SentFile } from "greenroom";
+import { Asked } from "./asked.js";
 import { drawBubble, markRefused, markUnsent } from "./bubble.js";
 import type { Delivery } from "./delivery.js";
 import { element } from "./dom.js";
@@ -30,11 +31,12 @@ export interface ConversationEvents {
 export class Conversation {
   readonly #root: HTMLElement;
   readonly #eyes: Eyes;
+  readonly #asked = new Asked();
   readonly #parts: RunViewParts;
   readonly #runs = new Map<string, RunView>();
   readonly #drawn = new Set<number>();
   readonly #unsent = new Map<string, HTMLElement>();
-  readonly #spoken = new Map<string, Spoken>(); // what was said, by run
+  readonly #spoken = new Map<string, Spoken & { readonly bubble: HTMLElement }>(); // what was said, by run
 
   constructor(root: HTMLElement, { onShown, again, answer, delivery }: ConversationEvents) {
     this.#root = root;
@@ -45,7 +47,7 @@ export class Conversation {
       answer,
       askAgain: (run) => {
         const spoken = this.#spoken.get(run);
-        return spoken === undefined ? null : () => again(spoken);
+        return spoken === undefined ? null : () => again({ body: spoken.body, files: spoken.files });
       },
       merged: (offsets) => { for (const offset of offsets) this.#drawn.add(offset); },
     };
@@ -77,6 +79,7 @@ export class Conversation {
 
   clear(): void {
     this.#eyes.clear();
+    this.#asked.clear();
     for (const each of [this.#runs, this.#drawn, this.#unsent, this.#spoken]) each.clear();
     this.#root.replaceChildren();
   }
@@ -112,10 +115,11 @@ export class Conversation {
   #said({ run, data: { body, say, files } }: GreenroomEvent<"user_said">): Drawn {
     this.#unsent.get(say)?.remove();
     this.#unsent.delete(say);
-    this.#spoken.set(run, { body, files });
-    const bubble = drawBubble(body, files), block = this.#runs.get(run)?.block;
-    if (block) block.before(bubble);
+    const bubble = drawBubble(body, files), answer = this.#runs.get(run);
+    this.#spoken.set(run, { body, files, bubble });
+    if (answer) answer.block.before(bubble);
     else this.#root.append(bubble);
+    if (answer) this.#asked.watch(bubble, answer);
     return { mark: bubble, seen: bubble };
   }
 
@@ -127,6 +131,8 @@ export class Conversation {
     if (parent) parent.addNested(run.block);
     else this.#root.append(run.block);
     this.#runs.set(event.run, run);
+    const said = this.#spoken.get(event.run);
+    if (said) this.#asked.watch(said.bubble, run);
     return run;
   }
 }

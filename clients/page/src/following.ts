@@ -1,7 +1,7 @@
 // The view moves on with what is new, until the user looks back.
 
 const NEAR = 120; // px: this close to the newest, the view follows it
-const UNDER_TOP = 104; // px of the bar at the top, and of the line that says what is at work
+const UNDER_TOP = 120; // px of the bar at the top, and of what says in one or two lines what is at work
 
 export interface Followed {
   readonly isEmpty: boolean;
@@ -18,7 +18,9 @@ export class Following {
     this.#what = what;
     addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const main = document.querySelector("main");
-    if (main) new ResizeObserver(() => { if (this.is) this.moveTo(this.newest); }).observe(main);
+    if (main) new ResizeObserver(() => this.#grown()).observe(main);
+    const bottom = document.querySelector<HTMLElement>(".bottom");
+    if (bottom) new ResizeObserver(() => keepClear(bottom)).observe(bottom);
   }
 
   /** The end of the page, or the start of what is to be read when that is taller than the window. */
@@ -35,9 +37,20 @@ export class Following {
     this.#lastY = scrollY;
   }
 
+  /** A user who has read on is not taken back. */
+  #grown(): void {
+    const { newest } = this;
+    if (this.is && newest > scrollY) this.moveTo(newest);
+  }
+
   #scrolled(): void {
     if (scrollY >= this.newest - NEAR) this.is = true;
     else if (scrollY < this.#lastY) this.is = false;
     this.#lastY = scrollY;
   }
+}
+
+/** What gets the focus is not moved behind what stands at the bottom. */
+function keepClear({ offsetHeight }: HTMLElement): void {
+  document.documentElement.style.scrollPaddingBottom = `${offsetHeight}px`;
 }

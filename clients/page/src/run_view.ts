@@ -15,6 +15,7 @@ const WHY: Readonly<Record<string, string>> = {
   lost: "The server stopped while it worked. Ask again to start over.",
 };
 const WAITING = "Waiting for you";
+const MOST_NAMED = 3; // tools at work
 const ASK_ENDS: Readonly<Record<string, string>> = { expired: "This question has expired.", withdrawn: "This question was withdrawn." };
 
 /** An event on screen. */
@@ -51,7 +52,8 @@ export class RunView {
   readonly #asks = new Map<string, Question>();
   readonly #name = element("span", { class: "name" }, "Agent");
   readonly #state = element("span", { class: "state", testid: "run-state" });
-  readonly #head = element("header", {}, this.#name, this.#state);
+  readonly #repeated = element("span", { class: "asked", testid: "asked", "aria-hidden": "true", hidden: true });
+  readonly #head = element("header", {}, this.#name, this.#state, this.#repeated);
   readonly #steps = element("ol", { class: "steps" });
   #answer: AnswerView;
   readonly #reports = element("div", { class: "reports" });
@@ -63,6 +65,12 @@ export class RunView {
     [this.#strip, this.#answer] = [new Strip(parts.delivery), new AnswerView(parts.eyes)];
     this.block = element("article", { class: "agent", "aria-label": "Agent", "data-run": run },
       this.#head, this.#steps, this.#answer.block, this.#reports, this.#foot, this.#strip.block);
+  }
+
+  /** Repeats what it answers in the line that stays in view; null while the user's own words are in view. */
+  showAsked(words: string | null): void {
+    put(this.#repeated, words ?? "");
+    this.#repeated.hidden = words === null;
   }
 
   /** Where the blocks of its sub-agents are. */
@@ -153,7 +161,7 @@ export class RunView {
   #showTools(): void {
     if (this.hasEnded || this.#state.textContent === WAITING) return;
     const running = [...this.#tools.values()].filter(({ isRunning }) => isRunning).map(({ name }) => name);
-    put(this.#state, running.length ? `Running ${running.join(", ")}…` : "Working…");
+    put(this.#state, running.length ? `Running ${named(running)}…` : "Working…");
   }
 
   #tool({ tool_call, tool_name, ...data }: GreenroomEvent<"tool_executing" | "tool_completed">["data"]): ToolRow {
@@ -183,6 +191,7 @@ export class RunView {
   #asked({ data }: GreenroomEvent<"input_requested">): HTMLElement {
     const question = new Question(data, (value) => this.#parts.answer(data.ask, value));
     this.#asks.set(data.ask, question);
+    this.#answer.draw();
     this.#reports.append(question.card);
     this.#state.textContent = WAITING;
     return question.card;
@@ -243,9 +252,15 @@ export class RunView {
 
   #end(state: string, text: string): HTMLElement {
     this.hasEnded = true;
+    this.#answer.draw(); // "Done" stands above a whole answer
     this.#show(state, text);
     for (const tool of this.#tools.values()) tool.stop();
     for (const details of this.#steps.querySelectorAll<HTMLDetailsElement>(":scope > .thinking > details")) details.open = false;
     return this.#state;
   }
+}
+
+function named(tools: readonly string[]): string {
+  const more = tools.length - MOST_NAMED;
+  return more > 0 ? `${tools.slice(0, MOST_NAMED).join(", ")} and ${more} more` : tools.join(", ");
 }

@@ -45,6 +45,7 @@ export class Status {
     clearTimeout(this.#stable);
     document.querySelector<HTMLElement>(".connection")?.setAttribute("data-state", shown);
     put($("connection-text"), this.#words(shown));
+    put($("connection-left"), shown === "waiting" ? this.#waitLeft() : "");
     document.body.classList.toggle("is-away", shown !== "live");
     if (reason?.retryAt !== undefined) this.#failures += 1;
     if (shown === "live") this.#stable = setTimeout(() => { this.#failures = 0; }, STABLE_MS);
@@ -61,17 +62,18 @@ export class Status {
       case "connecting": return "Connecting…";
       case "offline": return "Offline";
       case "closed": return this.#tokens.needed ? "Not signed in" : "Disconnected";
-      case "waiting": return this.#waitingWords();
+      case "waiting": return "Reconnecting";
     }
   }
 
-  #waitingWords(): string {
+  /** Beside the words, which a screen reader says once and not each second. */
+  #waitLeft(): string {
     const left = Math.ceil(((this.#client.reason?.retryAt ?? 0) - Date.now()) / 1_000);
-    return left > 0 ? `Reconnecting in ${left} s` : "Reconnecting…";
+    return left > 0 ? ` in ${left} s` : "…";
   }
 
   #countDown(): void {
-    this.#countdown = setInterval(() => put($("connection-text"), this.#waitingWords()), 500);
+    this.#countdown = setInterval(() => put($("connection-left"), this.#waitLeft()), 500);
   }
 
   #explain(reason: Reason | null): void {

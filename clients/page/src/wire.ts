@@ -1,7 +1,7 @@
 // The wire, for the curious: each frame as it goes.
 
 import type { Client, WireFrame } from "greenroom";
-import { $, element, pretty } from "./dom.js";
+import { $, element, pretty, put } from "./dom.js";
 
 const MOST = 200; // frames on screen
 const LONGEST = 4_000; // characters of one
@@ -20,6 +20,7 @@ export class Wire {
   #toggle(): void {
     $("wire").hidden = this.#isShown;
     $("show-wire").setAttribute("aria-expanded", String(this.#isShown));
+    put($("show-wire"), this.#isShown ? "Hide the wire" : "Show the wire");
     $("wire-frames").replaceChildren(...(this.#isShown ? this.#frames.map((frame) => row(frame)) : []));
     this.#follow();
   }

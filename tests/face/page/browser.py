@@ -115,6 +115,13 @@ def wait_live(page: api.Page) -> None:
     page.wait_for_selector("[data-testid=connection][data-state=live]")
 
 
+def duplicate(page: api.Page) -> api.Page:
+    with page.context.expect_page() as popup:
+        page.evaluate("window.open(location.href)")  # copies sessionStorage, as duplicating does
+    wait_live(popup.value)
+    return popup.value
+
+
 def stored(page: api.Page, name: str) -> Any:
     """What the page, or its client, keeps over a reload under this name."""
     return json.loads(page.evaluate(f"sessionStorage.getItem({_key(name)}) ?? 'null'"))

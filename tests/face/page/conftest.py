@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,14 +73,28 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     demo.end()
 
 
+@contextmanager
+def serving(directory: Path, agent: str) -> Iterator[Demo]:
+    server = Demo(directory / "journal.db", 0.01)
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    server.start("serve", agent, PYTHONPATH=path)
+    yield server
+    server.end()
+
+
 @pytest.fixture(scope="package")
 def guided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A server whose agent asks."""
-    server = Demo(tmp_path_factory.mktemp("guided") / "journal.db", 0.01)
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    server.start("serve", "tests.asks.page_agent:guide", PYTHONPATH=path)
-    yield server
-    server.end()
+    with serving(tmp_path_factory.mktemp("guided"), "tests.asks.page_agent:guide") as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A server whose agent takes files."""
+    agent = "tests.face.page.files.files_agent:reader"
+    with serving(tmp_path_factory.mktemp("files"), agent) as server:
+        yield server
 
 
 @pytest.fixture

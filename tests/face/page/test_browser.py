@@ -164,7 +164,7 @@ def test_a_question_asked_while_the_server_is_away_is_answered_when_it_is_back(
     demo.end(signal.SIGKILL)
     attach(page)
     ask(page, "total cost by service")
-    assert "Sending…" in page.inner_text("main")
+    page.wait_for_selector(".you.unsent >> text=Not sent yet")
     demo.start()
     wait_run(page, "done")
     assert_shows_all(page, demo)

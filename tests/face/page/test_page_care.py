@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from greenroom.delivery.events.kinds import Kind
+from tests.delivery.outbox.three_runs import record
 from tests.face.page.browser import (
     NEEDS_CHROMIUM,
     Demo,
@@ -24,6 +26,11 @@ from tests.face.page.servers.played_server import PlayedServer
 pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
 
 FOCUSED = "document.activeElement.dataset.testid ?? document.activeElement.tagName"
+FOCUS_IN_VIEW = """() => {
+    const focused = document.activeElement, { left, top, width, height } =
+        focused.getBoundingClientRect();
+    return focused.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}"""
 CARD = "[data-testid=question-asked]"
 
 
@@ -99,3 +106,22 @@ def test_a_run_that_failed_is_asked_again_and_a_long_message_is_folded(
     (said,) = stored(page, "unanswered")
     assert (said["body"], said["thread"]) == ("How much did we spend in May?\n" * 40, THREAD)
     assert page.evaluate(FOCUSED) == "question"
+
+
+def test_what_has_the_focus_is_behind_no_bar_whichever_way_the_keyboard_goes(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(demo, {"width": 320, "height": 640})
+    tools = [
+        record(n, Kind.TOOL_EXECUTING, tool_call=f"c{n}", tool_name="look") for n in range(3, 33)
+    ]
+    begun = record(2, Kind.AGENT_STARTED, agent="analyst")
+    PlayedServer([record(1, Kind.USER_SAID, body="Hm?", say="s1"), begun, *tools]).play(
+        page, THREAD
+    )
+    page.wait_for_selector("[data-offset='32']", state="attached")
+    page.click("[data-testid=open-plug]")
+    page.focus("[data-testid=delivery]")
+    for key in ["Shift+Tab"] * 25 + ["Tab"] * 25:
+        page.keyboard.press(key)
+        assert page.evaluate(FOCUS_IN_VIEW), page.evaluate(FOCUSED)

@@ -14,6 +14,7 @@ from tests.face.page.browser import (
     ask,
     assert_shows_all,
     attach,
+    duplicate,
     stored,
     wait_live,
     wait_run,
@@ -38,13 +39,6 @@ def session_of(page: api.Page) -> str | None:
     """None between two sessions."""
     session: str | None = stored(page, "position").get("session")
     return session
-
-
-def duplicate(page: api.Page) -> api.Page:
-    with page.context.expect_page() as popup:
-        page.evaluate("window.open(location.href)")  # copies sessionStorage, as duplicating does
-    wait_live(popup.value)
-    return popup.value
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)

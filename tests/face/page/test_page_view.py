@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
 
-GROW = """(times) => {
+GROW = """([times, where]) => {
     // Each time right after the page has followed, before the browser tells it that it moved.
     const grow = () => {
         const tall = document.createElement("p");
         tall.style.height = "500px";
-        document.getElementById("conversation").append(tall);
+        document.querySelector(where).append(tall);
     };
     return new Promise((done) => new ResizeObserver((_, observer) => {
         if (times-- > 0) return grow();
@@ -34,6 +34,11 @@ IN_VIEW = """selector => {
     const { top, bottom } = document.querySelector(selector).getBoundingClientRect();
     return top >= 0 && bottom <= innerHeight;
 }"""
+AT_THE_END = """new MutationObserver(() => {
+    const done = document.querySelector("article.agent[data-state=done] .answer");
+    if (done) globalThis.atTheEnd ??= done.innerText;
+}).observe(document, {subtree: true, attributes: true, attributeFilter: ["data-state"]});"""
+"""What of the answer is on screen in the very moment in which it is said to be done."""
 CUT_OFF = """() => [...document.querySelectorAll("#conversation :not(.unseen)")]
     .filter((each) => each.clientHeight && getComputedStyle(each).overflowY !== "visible"
         && each.scrollHeight > each.clientHeight + 1)
@@ -62,14 +67,14 @@ def test_the_view_follows_what_is_new_however_fast_it_comes_until_the_user_looks
     demo: Demo, open_page: OpenPage
 ) -> None:
     page = open_page(demo)
-    page.evaluate(GROW, 4)
+    page.evaluate(GROW, [4, "#conversation"])
     wait_until(page, lambda: page.evaluate(BELOW) < 2)
     followed = scroll_y(page)
     assert followed > 0
     page.mouse.move(400, 300)
     page.mouse.wheel(0, -700)
     wait_until(page, lambda: abs(scroll_y(page) - (followed - 700)) < 1)
-    page.evaluate(GROW, 2)
+    page.evaluate(GROW, [2, "#conversation"])
     assert abs(scroll_y(page) - (followed - 700)) < 1
 
 
@@ -168,6 +173,20 @@ def test_the_question_stays_in_view_while_the_answer_grows_past_the_window(
     assert page.evaluate(IN_VIEW, ".you")
 
 
+def test_who_has_read_on_is_not_taken_back_by_what_comes(demo: Demo, open_page: OpenPage) -> None:
+    log = [
+        record(1, Kind.USER_SAID, body="How much?", say="say-1"),
+        record(2, Kind.AGENT_STARTED, agent="analyst"),
+        record(3, Kind.PARTIAL_RESULT, text="So much.\n\n" * 80, index=0),
+    ]
+    page = open_page(demo)
+    PlayedServer(log).play(page, THREADS[0])
+    page.wait_for_selector("[data-offset='3']", state="attached")
+    page.evaluate("scrollTo(0, 900)")
+    page.evaluate(GROW, [2, "[data-testid=answer]"])
+    assert page.evaluate("scrollY") == 900
+
+
 def test_past_many_steps_the_view_follows_to_the_beginning_of_the_answer(
     demo: Demo, open_page: OpenPage
 ) -> None:
@@ -183,6 +202,24 @@ def test_past_many_steps_the_view_follows_to_the_beginning_of_the_answer(
     page.wait_for_selector("[data-offset='40']", state="attached")
     wait_until(page, lambda: bool(page.evaluate(IN_VIEW, "[data-testid=answer] :first-child")))
     assert not page.evaluate(IN_VIEW, ".you")
+    assert page.evaluate(IN_VIEW, "[data-testid=asked]")
+    assert page.inner_text("[data-testid=asked]") == "How much?"
+    assert page.inner_text("[data-testid=run-state]") == "Running t, t, t and 34 more…"
+
+
+def test_what_says_that_an_answer_is_done_stands_above_all_of_it(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    log = [
+        record(1, Kind.USER_SAID, body="How much?", say="say-1"),
+        record(2, Kind.AGENT_STARTED, agent="analyst"),
+        record(3, Kind.PARTIAL_RESULT, text="So much.", index=0),
+        record(4, Kind.AGENT_COMPLETED, outcome="ok"),
+    ]
+    page = open_page(demo, script=AT_THE_END)
+    PlayedServer(log[:1], log[1:]).play(page, THREADS[0])
+    wait_run(page, "done")
+    assert page.evaluate("atTheEnd") == "So much."
 
 
 def test_what_is_printed_is_whole_and_what_a_run_used_is_told(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
@@ -16,6 +14,7 @@ from tests.face.page.browser import (
     NEEDS_CHROMIUM,
     Demo,
     OpenPage,
+    duplicate,
     wait_live,
     wait_run,
     wait_until,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
 
-ROOT = Path(__file__).parents[4]
 CHIPS, SENT = "[data-testid=file-chip], [data-testid=sending]", "[data-testid=file-chip]"
 PICTURE = bytes(range(256)) * 600  # 153,600 bytes: four parts
 GIVE = """([how, files]) => {
@@ -38,15 +36,6 @@ GIVE = """([how, files]) => {
         : [DragEvent, "dataTransfer", document.querySelector("main")];
     place.dispatchEvent(new kind(how, {[field]: data, bubbles: true, cancelable: true}));
 }"""
-
-
-@pytest.fixture(scope="module")
-def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    server = Demo(tmp_path_factory.mktemp("files") / "journal.db", 0.01)
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    server.start("serve", "tests.face.page.files.files_agent:reader", PYTHONPATH=path)
-    yield server
-    server.end()
 
 
 def choose(page: api.Page, files: Mapping[str, tuple[str, bytes]]) -> None:
@@ -145,6 +134,26 @@ def test_a_reload_amid_an_upload_says_so_and_the_server_forgets_what_came(
     page.reload()
     wait_live(page)
     assert not page.is_visible("[data-testid=problem]")
+
+
+def test_a_copy_of_the_tab_may_send_its_files_too_and_is_told_which_are_gone(
+    reading: Demo, open_page: OpenPage
+) -> None:
+    first = open_page(reading, url=reading.link("fay"))
+    choose(first, {"a.txt": ("text/plain", b"one"), "b.txt": ("text/plain", b"two")})
+    first.wait_for_selector(f"{SENT} >> nth=1")
+    second, third = duplicate(first), duplicate(first)
+    first.click("[aria-label='Remove b.txt']")
+    wait_until(first, lambda: uploads_of("fay", reading) == [3])
+    second.click("[aria-label='Remove b.txt']")
+    for page in (first, second):
+        send(page, "What is this?")
+        wait_run(page, "done")
+        assert "a.txt text/plain 3" in page.inner_text("[data-testid=answer]")
+    send(third, "And these?")
+    third.wait_for_selector(".you.refused")
+    words = "Not sent: the server has 0 of 3 bytes of 'b.txt': send the file again"
+    assert third.inner_text(".you.refused .fate") == words
 
 
 def test_what_the_agent_does_not_take_is_refused_in_words_before_it_is_sent(
