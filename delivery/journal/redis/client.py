@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Awaitable, Callable
 from queue import SimpleQueue
@@ -10,10 +11,11 @@ from typing import Any, Final, Never, TypeVar, cast
 import outcome
 import trio
 from coredis import Redis
-from coredis.exceptions import RedisError
 from coredis.retry import NoRetryPolicy
 
 R = TypeVar("R")
+
+logger = logging.getLogger("greenroom.delivery")
 
 AGAIN_SECONDS: Final = 1.0
 """Seconds until a connection that has broken is made again."""
@@ -84,7 +86,8 @@ class RedisClient:
         while True:
             try:
                 await self._hear(channel, heard)
-            except* (RedisError, OSError, TimeoutError):
+            except* Exception as error:  # whoever calls would be without a client
+                logger.debug("the connection that hears other servers broke", exc_info=error)
                 heard(LOST)
             await trio.sleep(AGAIN_SECONDS)
 

@@ -11,6 +11,7 @@ from typing import Final, cast
 from urllib.parse import urlsplit
 
 import attrs
+from coredis import Redis
 
 from greenroom.delivery.errors import (
     JournalFailed,
@@ -33,6 +34,7 @@ from greenroom.delivery.journal.redis.rows import (
     encoded,
 )
 from greenroom.delivery.journal.redis.scripts import (
+    BEGIN,
     COMMIT,
     GIVE_TURN,
     JOIN,
@@ -44,6 +46,7 @@ from greenroom.delivery.journal.redis.scripts import (
 
 VERSION: Final = 2
 AGAIN_SECONDS: Final = 0.1
+COMMITS_AT_ONCE: Final = 32
 TURN_SECONDS: Final = 0.25
 """For how long others wait for a node that was behind: it applies what is new, and tries again."""
 
@@ -96,39 +99,50 @@ class Holding:
         self._must_be_over: Sequence[int] = ()
         self.client = RedisClient(url)
 
-    def join(self, new_epoch: str, *, anew: bool) -> tuple[Place, int]:
-        """Become a node, a new one if `anew`. Returns the place from which to read on, which Redis
-        keeps for this node, and the number of the newest record there. Raises `JournalTooNew`, and
-        the errors of Redis."""
-        me = "" if anew else self.me
-        answer = self._run(JOIN, VERSION, new_epoch, me, self._lease_ms, self.channel)
-        if answer[0] == "newer":
+    def begin(self, new_epoch: str) -> None:
+        """Find the journal, or make a new one. Raises `JournalTooNew`, and the errors of Redis."""
+        kind, found = self._run(BEGIN, new_epoch, VERSION)
+        if kind == "newer":
             raise JournalTooNew(
-                f"{self.where} has version {answer[1]} of a journal, but this greenroom reads up to"
+                f"{self.where} has version {found} of a journal, but this greenroom reads up to"
                 f" {VERSION}",
                 advice="use the version of greenroom that wrote it, or a newer one",
             )
-        _, self.me, now, epoch, commit, append, number = answer
-        self.epoch = self.epoch or epoch
-        self._check_epoch(epoch)
+        self.epoch = found
+
+    def join(self, *, anew: bool) -> tuple[Place, int]:
+        """Become a node, a new one if `anew`. Returns the place from which to read on, which Redis
+        keeps for this node, and the number of the newest record there. Raises `JournalLost`, and
+        the errors of Redis."""
+        me = "" if anew else self.me
+        kind, *answer = self._run(JOIN, self.epoch, me, self._lease_ms, self.channel)
+        if kind == "epoch":
+            self._check_epoch(answer[0])
+        self.me, now, commit, append, number = answer
         self.beat = Beat(int(now), self.beat.expires)
         return Place(int(commit), append), int(number)
 
     def renew(self, place: Place | None = None, *, give_up: bool = False) -> None:
         """Keep the lease, or give it up. `place`: that of a copy which is not filled yet."""
-        at = (place or self.place).number
+        self.check_lost()
+        place = place or self.place
         ms = 0 if give_up else self._lease_ms
-        epoch, now, *known = self._run(RENEW, self.me, ms, at, self.channel)
-        self._check_epoch(epoch)
+        kind, *answer = self._run(RENEW, self.epoch, self.me, ms, place.number, self.channel)
+        if kind == "epoch":
+            self._check_epoch(answer[0])
+        if kind == "older":
+            self._another_state(place.number)
+        now, *known = answer
         nodes = zip(known[::2], known[1::2], strict=True)
         expires = {int(node): int(what.split()[0]) for node, what in nodes}
         self.beat = Beat(int(now), expires)
 
     def newest(self) -> int:
-        """On any thread: the number of the last commit. Raises `JournalLost`."""
-        epoch, commit, *_ = self.client.run(READ_ON, [ROOT, NODES, COMMITS], [2**53])
-        self._check_epoch(epoch)
-        return int(commit)
+        """On any thread: the number of the last commit. Raises `JournalLost`, and the errors of
+        Redis."""
+        epoch, commit = self.client.call(_newest)
+        self._check_epoch((epoch or b"").decode())
+        return int(commit or 0)
 
     def own_address(self) -> str:
         """This machine's, on the way to Redis."""
@@ -183,9 +197,10 @@ class Holding:
             self._run(GIVE_TURN, self.me)
 
     def read_on(self) -> Sequence[Commit] | None:
-        """Some of the commits after the copy's place; none if it has all; None if they are not kept
-        any more. Raises `JournalLost`, and the errors of Redis."""
-        epoch, newest, append, *found = self._run_raw(READ_ON, self.place.number)
+        """At most `COMMITS_AT_ONCE` commits after the copy's place; None if they are not kept any
+        more. Raises `JournalLost`, and the errors of Redis."""
+        answer = self._run_raw(READ_ON, self.place.number, COMMITS_AT_ONCE)
+        epoch, newest, append, *found = answer
         self._check_epoch(epoch.decode())
         parts = iter(found)
         commits = [
@@ -278,17 +293,17 @@ class Holding:
         there, here = newest.number, self.place.number
         first = commits[0] if commits else None
         if there < here or (there == here and newest != self.place):
-            self._another_state(newest)
+            self._another_state(there)
         if there > here and (first is None or first.place.number != here + 1):
             return None
         if first is not None and first.before != self.place.append:
-            self._another_state(newest)
+            self._another_state(there)
         return commits
 
-    def _another_state(self, newest: Place) -> None:
+    def _another_state(self, number: int) -> None:
         self.lose(
-            f"{self.where} has another state of the journal now: its commit {newest.number} does"
-            f" not continue commit {self.place.number} of this server"
+            f"{self.where} has another state of the journal now: its commit {number} does not"
+            f" continue commit {self.place.number} of this server"
         )
 
     def _check_epoch(self, epoch: str) -> None:
@@ -305,3 +320,7 @@ class Holding:
         except AWAY:
             self.is_cut = True
             raise
+
+
+async def _newest(client: Redis[bytes]) -> tuple[bytes | None, ...]:
+    return await client.hmget(ROOT, ["epoch", "commit"])

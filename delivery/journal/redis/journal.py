@@ -70,7 +70,8 @@ def _open(url: str, new_epoch: Callable[[], str], lease: RedisLease) -> Mirror:
     try:
         with in_our_words(holding.where):
             check_server(holding.client, holding.where)
-            holding.join(new_epoch(), anew=True)
+            holding.begin(new_epoch())
+            holding.join(anew=True)
             mirror = Mirror(holding, Copy(holding.epoch))
             mirror.check = partial(lease.hold, mirror.copy.database)
             mirror.fill()

@@ -12,9 +12,9 @@ from greenroom.delivery.errors import JournalBusy, JournalUnreachable, OutOfSequ
 from greenroom.delivery.journal.redis.client import ANSWER_SECONDS
 from greenroom.delivery.journal.redis.copy import Copy
 from greenroom.delivery.journal.redis.errors import AWAY
-from greenroom.delivery.journal.redis.holding import Behind, Holding
+from greenroom.delivery.journal.redis.holding import COMMITS_AT_ONCE, Behind, Holding
 from greenroom.delivery.journal.redis.mirrored import MirroredDatabase
-from greenroom.delivery.journal.redis.rows import Change, Place
+from greenroom.delivery.journal.redis.rows import Change, Commit, Place
 from greenroom.delivery.journal.redis.scanning import all_rows
 
 R = TypeVar("R")
@@ -57,21 +57,20 @@ class Mirror:
     def follow(self) -> None:
         """Apply what others have committed. Raises `JournalLost`, and the errors of Redis and of
         SQLite."""
-        while (commits := self.holding.read_on()) != []:
+        while True:
+            commits = self.holding.read_on()
             if commits is None:
                 self.fill()
                 continue
-            changes = [change for commit in commits for change in commit.changes]
-            with self.copy.database:
-                self.copy.apply(changes)
-            self._is_at(commits[-1].place)
-            self.followed(changes)
-        self._is_at(self.holding.place)
+            if commits:
+                self._apply(commits)
+            if len(commits) < COMMITS_AT_ONCE:
+                return
 
     def fill(self) -> None:
         """Read the whole journal: all rows, as they were at some moment from now on, and then what
         was committed since now. Raises the errors of Redis, and `JournalLost`."""
-        place, number = self.holding.join("", anew=False)
+        place, number = self.holding.join(anew=False)
         known, renew_at = self.copy.newest(), time.monotonic() + RENEW_SECONDS
         with self.copy.database:
             self.copy.empty()
@@ -98,6 +97,13 @@ class Mirror:
                 f"{self.holding.where} has more than this server could read in time",
                 advice="nothing; it is tried again",
             )
+
+    def _apply(self, commits: Sequence[Commit]) -> None:
+        changes = [change for commit in commits for change in commit.changes]
+        with self.copy.database:
+            self.copy.apply(changes)
+        self._is_at(commits[-1].place)
+        self.followed(changes)
 
     def _keep(self, changes: Sequence[Change]) -> None:
         self.check()

@@ -21,36 +21,51 @@ local function tell(me, what)
 end
 """
 
-# ARGV: the version of this layout, an epoch for a new journal, this node's number or nothing, the
-# lease in ms, this node's channel. The place from which a node will read on is kept from then on.
-# A server of version 1 is refused by the fence that is gone. A removal comes first, here and below:
-# then what follows is possible where Redis has no memory left.
-JOIN: Final = f"""{_NOW}
-local version = redis.call('HGET', KEYS[1], 'version')
-if version and tonumber(version) > tonumber(ARGV[1]) then return {{'newer', version}} end
-redis.call('HDEL', KEYS[1], 'fence', 'holder', 'name')
-redis.call('HSETNX', KEYS[1], 'epoch', ARGV[2])
-redis.call('HSETNX', KEYS[1], 'commit', '0')
-redis.call('HSETNX', KEYS[1], 'append', '')
-redis.call('HSET', KEYS[1], 'version', ARGV[1])
-local me = ARGV[3]
-if me == '' then me = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'nodes', 1)) end
-local found = redis.call('HMGET', KEYS[1], 'epoch', 'commit', 'append', 'number')
-local time = now()
-redis.call('HSET', KEYS[2], me, string.format('%.0f %s %s', time + ARGV[4], found[2], ARGV[5]))
-return {{'joined', me, string.format('%.0f', time), found[1], found[2], found[3], found[4] or '0'}}
+# What a node writes about itself, it writes into the journal that it knows. ARGV[1]: its epoch.
+_CHECK_EPOCH: Final = """
+local epoch = redis.call('HGET', KEYS[1], 'epoch')
+if epoch ~= ARGV[1] then return {'epoch', epoch or ''} end
 """
 
-# ARGV: this node's number, the lease in ms or 0 to give it up, its place, its channel. Commits that
-# every living node has are removed from the stream; what is left of nodes that never came to be is
-# removed after a minute. Answers what is known of all.
-RENEW: Final = f"""{_NOW}
-redis.call('HDEL', KEYS[2], ARGV[1])
+# ARGV: an epoch for a new journal, the version of this layout. A server of version 1 is refused by
+# the fence that is gone. A removal comes first, here and below: then what follows is possible where
+# Redis has no memory left.
+BEGIN: Final = """
+local version = redis.call('HGET', KEYS[1], 'version')
+if version and tonumber(version) > tonumber(ARGV[2]) then return {'newer', version} end
+redis.call('HDEL', KEYS[1], 'fence', 'holder', 'name')
+redis.call('HSETNX', KEYS[1], 'epoch', ARGV[1])
+redis.call('HSETNX', KEYS[1], 'commit', '0')
+redis.call('HSETNX', KEYS[1], 'append', '')
+redis.call('HSETNX', KEYS[1], 'number', '0')
+redis.call('HSET', KEYS[1], 'version', ARGV[2])
+return {'begun', redis.call('HGET', KEYS[1], 'epoch')}
+"""
+
+# ARGV: the epoch, this node's number or nothing, the lease in ms, this node's channel. The place
+# from which a node will read on is kept from then on.
+JOIN: Final = f"""{_NOW}{_CHECK_EPOCH}
+redis.call('HDEL', KEYS[2], '')
+local me = ARGV[2]
+if me == '' then me = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'nodes', 1)) end
+local found = redis.call('HMGET', KEYS[1], 'commit', 'append', 'number')
 local time = now()
-local expires = ARGV[2] == '0' and 0 or time + ARGV[2]
-redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f %s %s', expires, ARGV[3], ARGV[4]))
+redis.call('HSET', KEYS[2], me, string.format('%.0f %s %s', time + ARGV[3], found[1], ARGV[4]))
+return {{'joined', me, string.format('%.0f', time), unpack(found)}}
+"""
+
+# ARGV: the epoch, this node's number, the lease in ms or 0 to give it up, its place, its channel.
+# Commits that every living node has are removed from the stream, and so are those that a node would
+# have to read for too long; what is left of nodes that never came to be is removed after a minute.
+# Answers what is known of all.
+RENEW: Final = f"""{_NOW}{_CHECK_EPOCH}
+if tonumber(redis.call('HGET', KEYS[1], 'commit')) < tonumber(ARGV[4]) then return {{'older'}} end
+redis.call('HDEL', KEYS[2], ARGV[2])
+local time = now()
+local expires = ARGV[3] == '0' and 0 or time + ARGV[3]
+redis.call('HSET', KEYS[2], ARGV[2], string.format('%.0f %s %s', expires, ARGV[4], ARGV[5]))
 local known = redis.call('HGETALL', KEYS[2])
-local least = tonumber(ARGV[3])
+local least = tonumber(ARGV[4])
 for n = 1, #known, 2 do
     local over, place = string.match(known[n + 1], '^(%d+) (%d+)')
     over = tonumber(over)
@@ -61,9 +76,9 @@ for n = 1, #known, 2 do
     end
 end
 redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f', least))
-redis.pcall('PUBLISH', ARGV[4], '')
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-return {{epoch or '', string.format('%.0f', time), unpack(known)}}
+redis.call('XTRIM', KEYS[3], 'MAXLEN', 100000)
+redis.pcall('PUBLISH', ARGV[5], '')
+return {{'renewed', string.format('%.0f', time), unpack(known)}}
 """
 
 # KEYS: after those three, that of each change. ARGV: the epoch, this node's number, the number and
@@ -141,14 +156,14 @@ local found = redis.call('XRANGE', KEYS[3], number, number)
 return {'settled', found[1] and found[1][2][2] or ''}
 """
 
-# ARGV: a place's number. Answers the journal's epoch, place, and some of what came after.
+# ARGV: a place's number, the most commits. Answers the journal's epoch, place, and what came after.
 READ_ON: Final = """
 local epoch, commit, append =
     unpack(redis.call('HMGET', KEYS[1], 'epoch', 'commit', 'append'))
 local answer = {epoch or '', commit or '0', append or ''}
 if commit and tonumber(commit) > tonumber(ARGV[1]) then
     local after = string.format('%.0f', ARGV[1] + 1)
-    for _, each in ipairs(redis.call('XRANGE', KEYS[3], after, '+', 'COUNT', 100)) do
+    for _, each in ipairs(redis.call('XRANGE', KEYS[3], after, '+', 'COUNT', ARGV[2])) do
         answer[#answer + 1] = string.match(each[1], '^%d+')
         for n = 2, 6, 2 do answer[#answer + 1] = each[2][n] end
     end

@@ -63,6 +63,7 @@ class RedisLease:
     leads: bool = True
     notices: int | None = None
     place: ListeningAt | None = None
+    _address: tuple[ListeningAt, str] | None = None
 
     def take(self, mirror: Mirror) -> None:
         """Begin as a new node."""
@@ -71,7 +72,7 @@ class RedisLease:
         if self.notices is None:
             self.notices = notices_begin(mirror.database)
         if self.number is not None or not holding.me:
-            holding.join("", anew=True)
+            holding.join(anew=True)
         self.number = int(holding.me)
         row = (self.number, self.name, self.version, holding.beat.now)
         mirror.carry_out(partial(mirror.database.execute, _TAKE, row))
@@ -84,8 +85,8 @@ class RedisLease:
         nodes, oldest = cast("tuple[int, int]", mirror.database.execute(_NODES).get)
         self.others, self.leads = nodes > 1, oldest == self.number
         if self.place is not None:
-            address = self.place.seen_from(mirror.holding.own_address)
-            mirror.carry_out(partial(mirror.database.execute, _MOVE, (self.number, address)))
+            values = self.number, self._address_of(self.place, mirror)
+            mirror.carry_out(partial(mirror.database.execute, _MOVE, values))
 
     def hold(self, database: Database) -> None:
         """Raises `LeaseLost` if another node has removed the row, as the copy knows."""
@@ -120,6 +121,12 @@ class RedisLease:
             mirror.check = _nothing_to_hold
             with mirror.holding.only_if_over([number]):
                 mirror.carry_out(partial(mirror.database.execute, _LEAVE, (number,)))
+
+    def _address_of(self, place: ListeningAt, mirror: Mirror) -> str:
+        """Asked for once: the machine's name server may be slow."""
+        if self._address is None or self._address[0] != place:
+            self._address = place, place.seen_from(mirror.holding.own_address)
+        return self._address[1]
 
     def _over(self, mirror: Mirror) -> Iterator[int]:
         """While the server has not been up for the length of a lease, no node could renew."""

@@ -95,8 +95,8 @@ class RedisWakeUps:
         elif message.isdigit():
             self._committed(int(message))
         else:
-            user, what, of = orjson.loads(message)
-            if what in WHATS:
+            with suppress(ValueError, TypeError):  # a newer version may say it otherwise
+                user, what, of = orjson.loads(message)
                 self._post([], [Notice(UserId.trusted(user), What(what), of)])
 
     def _post(self, users: Sequence[UserId], notices: Sequence[Notice]) -> None:
