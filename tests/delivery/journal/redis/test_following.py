@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from greenroom.delivery.errors import JournalFull, JournalLost, LeaseLost
+from greenroom.delivery.errors import JournalError, JournalFull, JournalLost, LeaseLost
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.journal import Journal
 from greenroom.testing.journal_conformance.entries import (
@@ -151,3 +151,41 @@ async def test_commits_that_all_nodes_have_are_not_kept(tmp_path: Path) -> None:
         for offset in range(1, 30):
             await here.append([record(offset)])
         await until_forgotten(tmp_path, 1)
+
+
+async def test_a_node_whose_journal_is_gone_writes_nothing_into_the_next_one(
+    tmp_path: Path,
+) -> None:
+    async with node(tmp_path) as gone:
+        await gone.append([record(1)])
+        replace_journal(tmp_path, "empty")
+        async with node(tmp_path) as here:
+            before = command(tmp_path, "HGET", "greenroom:nodes", "1").split()[1:]
+            with pytest.raises(JournalError):
+                await gone.append([record(2)])
+            await gone.aclose()
+            assert command(tmp_path, "HGET", "greenroom:nodes", "1").split()[2:] == before[1:]
+            await here.append([record(1)])
+
+
+async def test_a_node_that_ended_while_others_waited_for_it_is_not_waited_for_long(
+    tmp_path: Path,
+) -> None:
+    async with node(tmp_path) as here:
+        seconds, micros = command(tmp_path, "TIME").split(b"\r\n")[2:5:2]
+        ends = int(seconds) * 1000 + int(micros) // 1000 + 300
+        command(tmp_path, "HSET", "greenroom", "turn", "99", "turn_ends", str(ends))
+        await here.append([record(1)])
+        assert command(tmp_path, "HEXISTS", "greenroom", "turn") == b":0\r\n"
+
+
+async def test_what_a_node_cannot_read_in_its_channel_harms_nothing(tmp_path: Path) -> None:
+    async with node(tmp_path) as here, node(tmp_path) as there:
+        for message in ("{", "[1]", '["alice","news of a later version",[]]', "\xff"):
+            channel = lease(tmp_path).split()[-1].decode()
+            command(tmp_path, "PUBLISH", channel, message)
+        await there.append([record(1)])
+        assert await read_offsets(here) == [1]
+        with trio.fail_after(30):
+            while not (here.nodes and here.nodes.hears):  # noqa: ASYNC110  # nothing tells
+                await trio.sleep(0.02)
