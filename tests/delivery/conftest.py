@@ -31,8 +31,18 @@ def open_journal(request: pytest.FixtureRequest) -> OpenJournal:
 )
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> SharedPlace:
     """Where several nodes have their journal, in each engine that they can share."""
+    return _place(str(request.param), tmp_path)
+
+
+@pytest.fixture(params=[pytest.param("InPostgres", marks=NEEDS_POSTGRES, id="postgres")])
+def in_postgres(request: pytest.FixtureRequest, tmp_path: Path) -> SharedPlace:
+    """The same for what takes long, and is the same for each engine."""
+    return _place(str(request.param), tmp_path)
+
+
+def _place(name: str, directory: Path) -> SharedPlace:
     module = import_module("tests.delivery.shared.shared_place")  # which needs both packages
-    return cast("SharedPlace", getattr(module, str(request.param))(tmp_path))
+    return cast("SharedPlace", getattr(module, name)(directory))
 
 
 @pytest.fixture

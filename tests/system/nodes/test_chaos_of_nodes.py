@@ -92,6 +92,7 @@ async def go_wrong(trouble: Trouble) -> None:
             await trouble.cluster.place.accept(trouble.chance.randrange(1, 50))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ENGINES)
 @pytest.mark.requirement("R34", "R35", "R23")
 async def test_whatever_happens_to_three_nodes_nothing_is_lost_or_shown_twice_and_runs_end_once(

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.delivery.journal.postgres_server import NEEDS_POSTGRES
+from tests.delivery.journal.redis_server import NEEDS_REDIS
 from tests.system.nodes.cluster import Node, open_cluster, tab_of
-from tests.system.nodes.engines import ENGINES, engine
+from tests.system.nodes.engines import engine
 
 READY = (200, "ready\n")
 CUT_OFF = (503, "not ready: the journal cannot be reached\n")
@@ -22,8 +24,14 @@ async def until_ready_says(node: Node, expected: tuple[int, str]) -> None:
 
 
 @pytest.mark.requirement("R34")
-@pytest.mark.parametrize("kind", ENGINES)
-@pytest.mark.parametrize("is_silent", [False, True], ids=["refused", "silent"])
+@pytest.mark.parametrize(
+    ("kind", "is_silent"),
+    [
+        pytest.param("postgres", False, marks=NEEDS_POSTGRES, id="postgres-refused"),
+        pytest.param("postgres", True, marks=NEEDS_POSTGRES, id="postgres-silent"),
+        pytest.param("redis", True, marks=NEEDS_REDIS, id="redis-silent"),
+    ],
+)
 async def test_a_node_that_is_cut_off_is_not_ready_and_its_sockets_go_on_when_it_is_back(
     tmp_path: Path, kind: str, is_silent: bool
 ) -> None:

@@ -13,8 +13,9 @@ from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import TERMINAL, Event, Kind
 from tests.delivery.history.whole_runs import flaws
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES
+from tests.delivery.journal.redis_server import NEEDS_REDIS
 from tests.system.nodes.cluster import Cluster, open_cluster, soon_connected, tab_of
-from tests.system.nodes.engines import ENGINES, engine
+from tests.system.nodes.engines import engine
 from tests.system.nodes.wanderers import Wanderer, Weather, check
 from tests.system.processes import Place, eventually
 from tests.system.tab import Tab
@@ -54,9 +55,13 @@ async def test_three_nodes_are_restarted_one_after_the_other_and_nothing_is_lost
 
 
 @pytest.mark.requirement("R56")
-@pytest.mark.parametrize("kind", ENGINES)
 @pytest.mark.parametrize(
-    ("where", "charged", "payment"), [("acted", [1, 2], "pay_2"), ("kept", [1], "pay_1")]
+    ("kind", "where", "charged", "payment"),
+    [
+        pytest.param("postgres", "acted", [1, 2], "pay_2", marks=NEEDS_POSTGRES),
+        pytest.param("postgres", "kept", [1], "pay_1", marks=NEEDS_POSTGRES),
+        pytest.param("redis", "acted", [1, 2], "pay_2", marks=NEEDS_REDIS),
+    ],
 )
 async def test_a_run_whose_node_is_killed_goes_on_at_another_one(
     tmp_path: Path, kind: str, where: str, charged: list[int], payment: str

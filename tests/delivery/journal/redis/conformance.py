@@ -24,7 +24,7 @@ from tests.delivery.journal.redis_server import (
 
 
 class RedisConformance(JournalConformance):
-    examples = 10  # each has to wait for a server
+    examples = 6  # each has to wait for a server
 
     def open_journal(self, place: Path) -> AbstractAsyncContextManager[Journal]:
         return BACKENDS["redis"](place)

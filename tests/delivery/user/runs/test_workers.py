@@ -133,21 +133,25 @@ async def test_each_run_of_many_begins_once_on_one_of_two_workers(place: SharedP
         assert Counter(map(str, cook.begun)) == Counter(said)
 
 
-async def test_a_user_with_many_messages_does_not_hold_up_another_one(place: SharedPlace) -> None:
+async def test_a_user_with_many_messages_does_not_hold_up_another_one(
+    in_postgres: SharedPlace,
+) -> None:
     cook = Cook(slow=True)
-    async with web(place) as here:
+    async with web(in_postgres) as here:
         for number in range(20):
             await say(here, f"a{number}")
         await say(here, "b", BOB)
-        async with worker(place, cook, most=3):
+        async with worker(in_postgres, cook, most=3):
             await until(lambda: len(cook.begun) == 3)
             assert sorted(map(str, cook.begun)) == ["a0", "a1", "b"]
             cook.ready.set()
             await until_ended(here, 20)
 
 
-async def test_a_user_has_no_more_runs_in_the_queue_than_on_one_node(place: SharedPlace) -> None:
-    async with web(place) as here:
+async def test_a_user_has_no_more_runs_in_the_queue_than_on_one_node(
+    in_postgres: SharedPlace,
+) -> None:
+    async with web(in_postgres) as here:
         for number in range(34):
             await say(here, f"a{number}")
         with pytest.raises(TooManyRuns):
@@ -168,9 +172,9 @@ async def test_a_run_that_waits_is_cancelled_without_a_worker(place: SharedPlace
         assert (await here.data())[-1] == {"outcome": "cancelled"}
 
 
-async def test_a_worker_finds_by_itself_that_a_run_is_stopped(place: SharedPlace) -> None:
+async def test_a_worker_finds_by_itself_that_a_run_is_stopped(in_postgres: SharedPlace) -> None:
     cook = Cook(slow=True)
-    async with web(place) as here, worker(place, cook):
+    async with web(in_postgres) as here, worker(in_postgres, cook):
         run = await say(here, "soup")
         await until(lambda: bool(cook.begun))
         await here.journal.append([NotAgain(ALICE, run)])  # without a notice
@@ -178,17 +182,19 @@ async def test_a_worker_finds_by_itself_that_a_run_is_stopped(place: SharedPlace
         assert (await here.data())[-1] == {"outcome": "cancelled"}
 
 
-async def test_a_run_fails_when_there_was_no_worker_for_long(place: SharedPlace) -> None:
-    async with web(place, queue_seconds=0.5) as here:
+async def test_a_run_fails_when_there_was_no_worker_for_long(in_postgres: SharedPlace) -> None:
+    async with web(in_postgres, queue_seconds=0.5) as here:
         await say(here, "soup")
         assert await until_ended(here) == ["user_said", "agent_failed"]
         data = (await here.data())[-1]
         assert (data["error"], data["reason"]) == ("NoWorker", "timeout")
 
 
-async def test_a_run_waits_for_its_turn_as_long_as_there_is_a_worker(place: SharedPlace) -> None:
+async def test_a_run_waits_for_its_turn_as_long_as_there_is_a_worker(
+    in_postgres: SharedPlace,
+) -> None:
     cook = Cook(slow=True)
-    async with web(place, queue_seconds=0.1) as here, worker(place, cook, most=1):
+    async with web(in_postgres, queue_seconds=0.1) as here, worker(in_postgres, cook, most=1):
         await say(here, "soup")
         await until(lambda: bool(cook.begun))
         await say(here, "salad")
@@ -198,9 +204,9 @@ async def test_a_run_waits_for_its_turn_as_long_as_there_is_a_worker(place: Shar
 
 
 async def test_a_user_who_is_disconnected_with_all_runs_has_none_in_the_queue(
-    place: SharedPlace,
+    in_postgres: SharedPlace,
 ) -> None:
-    async with web(place) as here, here.users.lease(ALICE):
+    async with web(in_postgres) as here, here.users.lease(ALICE):
         await say(here, "soup")
         desk = Disconnects(here.users, Bans(time.time), here.journal)
         await desk.disconnect(ALICE, cancel_runs=True)
