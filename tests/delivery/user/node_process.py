@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.delivery.errors import EventNotKept
+from greenroom.delivery.errors import EventNotKept, RunStopped
 from greenroom.delivery.journal.postgres.journal import open_postgres_journal
 from greenroom.delivery.journal.redis.journal import open_redis_journal
 from tests.delivery.backstage import Backstage, open_backstage
@@ -43,7 +43,7 @@ async def reports(stage: Backstage) -> bool:
     try:
         async with stage.run() as run:
             await run.final_report(report="as a new node")
-    except EventNotKept:
+    except (EventNotKept, RunStopped):
         return False
     print("reported", flush=True)
     return True
