@@ -51,6 +51,12 @@ RUNS: Final = {
     "one": Run("One user, one run", "bench/delivery.py --users 1 --events 4000"),
     "streams": Run("Streams of tokens", "bench/streams.py"),
     "connects": Run("Connects", "bench/storm.py --idle 0"),
+    "connect_steps": Run(
+        "What a connect takes in Python",
+        "bench/steps.py --connects 200 --functions 12",
+        OPCODES,
+        plain=True,
+    ),
     "idle": Run(
         "Idle connections",
         "bench/storm.py --connects 0 --idle 10000 --hold 10 --rounds 1",
