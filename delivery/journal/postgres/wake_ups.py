@@ -106,13 +106,13 @@ class WakeUps:
                 self._hear(payload, heard)
 
     def _hear(self, payload: bytes, heard: Heard) -> None:
-        sender, users, notices = orjson.loads(payload)
+        sender, users, notices, *_ = orjson.loads(payload)
         if sender == self._me():
             self.hears = True
         else:
             known = [  # a newer version may say more
                 Notice(UserId.trusted(user), What(what), of)
-                for user, what, of in notices
+                for user, what, of, *_ in notices
                 if what in WHATS
             ]
             heard([UserId.trusted(user) for user in users], known)

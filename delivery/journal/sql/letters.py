@@ -110,8 +110,8 @@ class SqlLetters:
 
     def settled(self, user: UserId) -> Mapping[EventClass, int]:
         rows = self._database.execute("SELECT class, through FROM settled WHERE user = ?", (user,))
-        known = {EventClass(str(name)): int(str(through)) for name, through in rows}
-        return {event_class: known.get(event_class, 0) for event_class in EventClass}
+        settled = {str(name): int(str(through)) for name, through in rows}
+        return {event_class: settled.get(event_class, 0) for event_class in EventClass}
 
     def overdue(
         self, event_class: EventClass, before: int, after: SearchedTo | None, limit: int

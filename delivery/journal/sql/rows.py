@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, TypeVar, cast
 
 import orjson
 
+from greenroom.delivery.errors import JournalTooNew
 from greenroom.delivery.events.draft import forgotten
 from greenroom.delivery.events.ids import (
     ConnectionId,
@@ -21,6 +23,8 @@ from greenroom.delivery.events.ids import (
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.record import Attempt, Cursor, DeadLetter, Mark, OpenRun, Record
 from greenroom.delivery.journal.undelivered import Pause, Reached, deliverable_since
+
+W = TypeVar("W", bound=enum.StrEnum)
 
 RECORD_COLUMNS: Final = (
     'user, "offset", id, kind, class, thread, run, parent, request, at, say, body'
@@ -56,14 +60,27 @@ record_row: Final = cast(
 """The row of a record: its fields, in the order of `RECORD_COLUMNS`."""
 
 
+def known(words: type[W], word: str) -> W:
+    """The word of a row. Raises `JournalTooNew` for one of a newer version, which shares the
+    journal with this one."""
+    try:
+        return words(word)
+    except ValueError:
+        what = "class" if words is EventClass else "kind"
+        raise JournalTooNew(
+            f"the journal has an event of the {what} {word!r}, which this version does not know",
+            advice="upgrade this server to the version of the newest one",
+        ) from None
+
+
 def record_of(row: RecordRow) -> Record:
     user, offset, id_, kind, event_class, thread, run, parent, request, at, say, body = row
     record = Record(
         UserId.trusted(user),
         offset,
         EventId.trusted(id_),
-        Kind(kind),
-        EventClass(event_class),
+        known(Kind, kind),
+        known(EventClass, event_class),
         ThreadId.trusted(thread),
         RunId.trusted(run),
         _run_or_none(parent),
@@ -126,7 +143,7 @@ def letter_of(row: LetterRow) -> DeadLetter:
         UserId.trusted(user),
         offset,
         EventId.trusted(event),
-        Kind(kind),
+        known(Kind, kind),
         cast(Literal["expired", "dead_lettered"], outcome),
         [attempt_of(attempt) for attempt in orjson.loads(attempts)],
         at,
@@ -156,8 +173,8 @@ def reached_of(row: ReachedRow, pauses: Sequence[Pause], *, received: bool) -> R
     return Reached(
         offset,
         EventId.trusted(id_),
-        Kind(kind),
-        EventClass(event_class),
+        known(Kind, kind),
+        known(EventClass, event_class),
         RunId.trusted(run),
         deliverable_since(at, number, pauses),
         received=received,

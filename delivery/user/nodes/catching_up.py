@@ -11,7 +11,7 @@ import outcome
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
-from greenroom.delivery.errors import EventNotKept, OutOfSequence
+from greenroom.delivery.errors import EventNotKept, JournalTooNew, OutOfSequence
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import ConnectionId, RunId, SessionId, ThreadId, UserId
@@ -123,7 +123,7 @@ class CatchingUp:
         self.look()
 
     def _noticed(self, notice: Notice) -> None:
-        first, second = notice.of
+        first, second, *_ = notice.of  # a newer version may say more
         if notice.what is What.TYPING:
             thread, sender = ThreadId.trusted(str(first)), str(second)
             self._connections.tell_all(ShowTyping(thread, sender))
@@ -185,6 +185,8 @@ class CatchingUp:
 
     def _found(self, news: ReplyOutcome[News]) -> None:
         if isinstance(news, outcome.Error):
+            if isinstance(news.error, JournalTooNew):  # let its clients go to a newer node
+                raise news.error
             self._fail(news.error)
             for _, reply, _ in self._waiting:
                 reply.fail(news.error)

@@ -94,7 +94,7 @@ class Disconnects:
         if notice.what is What.READMITTED:
             self.bans.lift(notice.user)
             return
-        reason, reconnect, cancel_runs, until = notice.of
+        reason, reconnect, cancel_runs, until, *_ = notice.of
         if until:
             with suppress(ValueError, TooManyBans):  # it is over by this clock, or there is no room
                 self.bans.ban(notice.user, int(until) / 1000)

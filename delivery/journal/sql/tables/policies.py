@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias, cast
 
+from greenroom.delivery.errors import JournalTooNew
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import DONE, LetterLevel, Policy, RunPolicy, RunSettled
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.sql.database import Database
-from greenroom.delivery.journal.sql.rows import Write
+from greenroom.delivery.journal.sql.rows import Write, known
 
 _COLUMNS: Final = "user, run, class, done, expires, dead_letter, level, through, due"
 _PolicyRow: TypeAlias = tuple[str, str, str, str, int, int, str, int, int | None]
@@ -71,7 +72,8 @@ def _row(entry: RunPolicy) -> _PolicyRow:
 
 def _policy_of(row: _PolicyRow) -> RunPolicy:
     user, run, event_class, done, expires, dead_letter, level, through, due = row
+    if done not in _STAGES:
+        raise JournalTooNew(f"the journal has a policy with the unknown stage {done!r}")
     policy = Policy(_STAGES[done], expires / 1000, bool(dead_letter), cast(LetterLevel, level))
-    return RunPolicy(
-        UserId.trusted(user), RunId.trusted(run), EventClass(event_class), policy, through, due
-    )
+    of = known(EventClass, event_class)
+    return RunPolicy(UserId.trusted(user), RunId.trusted(run), of, policy, through, due)
