@@ -133,7 +133,7 @@ async def test_what_a_newer_version_adds_to_notices_is_passed_over(tmp_path: Pat
                 for what, of in [
                     ("dreams", ["of", "sheep"]),
                     (What.THREAD_ERASED, ["thread_01m8hmefvwe21bcsz4g8kj06ng", 0, "and more"]),
-                    (What.CANCEL, [str(run.id), "and more"]),
+                    (What.CANCEL, [str(run.context.run), "and more"]),
                 ]:
                     values = f"-1, 'alice', '{what}', '{orjson.dumps(of).decode()}'"
                     statement = "INSERT INTO greenroom.notice (node, about, what, of)"
