@@ -25,7 +25,7 @@ from tests.delivery.journal.postgres_server import (
     name_of,
     postgres_server,
 )
-from tests.delivery.user.test_nodes_on_postgres import node, until
+from tests.delivery.user.nodes_on_postgres import node, until
 
 BESIDE_OLDER = 6
 """The schema's version from which on a newer one may be made under an older node."""
