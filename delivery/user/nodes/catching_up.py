@@ -227,6 +227,7 @@ class CatchingUp:
         for reply in self._outbox.withdraw(self._is_late):
             reply.fail(EventNotKept("another node has ended it"))
         self._over = NONE
+        self._runs.withdraw_surplus()
         if self._asked_about:
             self._taken_over -= self._asked_about
             self._runs.take_over(self._asked_about - elsewhere)

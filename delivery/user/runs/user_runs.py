@@ -110,6 +110,12 @@ class UserRuns:
         else:
             self.elsewhere.discard(record.run)
 
+    def withdraw_surplus(self) -> None:
+        """Refuse messages that are not kept yet, and have no place since other nodes kept some."""
+        if self._queued is not None and (surplus := self._queued.surplus()):
+            for reply in self._outbox.withdraw(partial(_is_of, surplus)):
+                reply.fail(self._queued.refusal())
+
     def take_over(self, runs: Iterable[RunId]) -> None:
         """This node has these runs now: end them, or take them up again."""
         for run in runs:
@@ -163,6 +169,10 @@ def _queued(parts: UserParts, known: UserAtRest) -> QueuedRuns | None:
     if not parts.when_lost.queued:
         return None
     return QueuedRuns([each.run for each in known.going_on], parts.turns.most)
+
+
+def _is_of(runs: Set[RunId], draft: Draft) -> bool:
+    return draft.run in runs
 
 
 def _look_again(timers: Timers[UserMessage], seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import attrs
 import pytest
@@ -160,6 +160,23 @@ async def test_a_user_has_no_more_runs_in_the_queue_than_on_one_node(
         with pytest.raises(TooManyRuns):
             await say(here, "one more")
         assert await say(here, "a1") == (await here.records())[1].run
+
+
+async def test_two_web_nodes_that_keep_messages_at_once_let_no_more_wait_than_the_limit(
+    place: SharedPlace,
+) -> None:
+    async with web(place) as here, web(place) as there:
+        kept: list[RunId] = []
+
+        async def try_to_say(stage: Backstage, words: str) -> None:
+            with suppress(TooManyRuns):
+                kept.append(await say(stage, words))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(40):
+                nursery.start_soon(try_to_say, here, f"a{number}")
+                nursery.start_soon(try_to_say, there, f"b{number}")
+        assert len(kept) == len(await here.records()) == 34
 
 
 async def test_a_run_that_waits_is_cancelled_without_a_worker(place: SharedPlace) -> None:
