@@ -48,6 +48,10 @@ class JournalTooNew(JournalError):
     """The journal was written by a newer version of greenroom."""
 
 
+class JournalMoved(JournalError):
+    """The journal was moved to another place, and servers use it there."""
+
+
 class JournalLost(JournalError):
     """Another program removed, moved, replaced or truncated the files of the open journal.
 

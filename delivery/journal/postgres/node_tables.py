@@ -66,6 +66,15 @@ ADDRESSES: Final = """
 ALTER TABLE node ADD COLUMN address TEXT;
 """
 
+# Retention deletes a little all the time. By its own settings the server waits until a fifth of a
+# table is dead (ADR 0050); what is over 2 kB is in the table's own store (TOAST).
+STORAGE: Final = """
+ALTER TABLE log SET (
+    autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE file_part SET (
+    autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_vacuum_scale_factor = 0.02);
+"""
+
 # Numbers are drawn in another order than that of the commits: which notices are new, a reader tells
 # by the transactions that it did not see (`node_reads.py`). The column is not called "user": what
 # an erasure must still tell other nodes is no row of the user's.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from greenroom.delivery.events.threads import ERASED_THREAD
-from greenroom.delivery.journal.postgres.node_tables import ADDRESSES, NODES, NOTICES
+from greenroom.delivery.journal.postgres.node_tables import ADDRESSES, NODES, NOTICES, STORAGE
 from greenroom.delivery.journal.postgres.queue.tables import CLAIMS
 
 FENCED: Final = "GR001"
@@ -369,6 +369,7 @@ MIGRATIONS: Final = (
     CLAIMS,
     NOTICES,
     ADDRESSES,
+    STORAGE,
 )
 """What brings a journal from version 0 to 1, from 1 to 2, and so on. Never change one that was
 released."""

@@ -24,6 +24,7 @@ from greenroom.delivery.journal.retention.sqlite_sweeper import SqliteSweeper
 from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
+from greenroom.delivery.journal.sqlite.moved import check_not_moved
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 
 R = TypeVar("R")
@@ -65,6 +66,7 @@ async def open_sqlite_journal(
 def _open(path: Path, new_epoch: Callable[[], str]) -> SqliteFile:
     file = open_file(path, new_epoch=new_epoch)
     try:
+        check_not_moved(file.database)
         for _ in range(READERS):
             file.open_to_read()
     except BaseException:

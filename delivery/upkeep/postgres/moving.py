@@ -25,6 +25,7 @@ from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.opening import connect, named, prepare
 from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.tables.users import SqlUsers
+from greenroom.delivery.journal.sqlite.moved import mark_as_moved
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.journal.sqlite.schema import epoch_of
 from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress, open_for_upkeep
@@ -136,10 +137,13 @@ class _Copy:
             self.progress("copying", self.rows, 0)
 
     def finish(self) -> int:
-        """Compare, and let servers start. Returns the number of rows."""
-        with self.look() as source, source, self.target:
+        """Compare, mark the file, and let servers start. Returns the number of rows. A call that
+        breaks off in between leaves no place where a server starts; the next one ends the move."""
+        with self.look() as source, self.target:
             check_begun(self.target.connection, self.move)
-            rows = self._compare(source)
+            with source:
+                rows = self._compare(source)
+                mark_as_moved(source, self.move.where)
             numbered = [each.name for each in self.tables if each.key == ("number",)]
             end(self.target.connection, self.move, numbered)
         self.target.execute("ANALYZE")

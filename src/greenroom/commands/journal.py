@@ -14,16 +14,17 @@ from rich.filesize import decimal
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.commands.events import existing_journal, journal_file
-from greenroom.commands.options import Kept, Limit
+from greenroom.commands.options import BadOptions, Flag, Kept, Limit
 from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.journal_files import lines_of, written
 from greenroom.commands.output.printing import counted
 from greenroom.commands.output.progress import progress_bar
 from greenroom.delivery.errors import JournalError
+from greenroom.delivery.journal.sqlite.moved import moved_to, take_back
 from greenroom.delivery.upkeep.journal_backup import back_up_online
 from greenroom.delivery.upkeep.journal_compaction import compact
 from greenroom.delivery.upkeep.journal_migration import migrate
-from greenroom.delivery.upkeep.journal_upkeep import backups
+from greenroom.delivery.upkeep.journal_upkeep import backups, open_for_upkeep
 from greenroom.delivery.upkeep.whole_journal import WholeFile, WholeJournal
 from greenroom.journal_opening import check_it_can_be_read, without_psycopg
 from greenroom.settings import BadSettings, Settings
@@ -219,22 +220,35 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
 
 
 @journal.command(name="move")
-def move_to(to: str, /, *, journal: Path | None = None, config: Path | None = None) -> None:
+def move_to(
+    to: str | None = None,
+    /,
+    *,
+    back: Flag = False,
+    journal: Path | None = None,
+    config: Path | None = None,
+) -> None:
     """Move a journal's file to Postgres: copy what is new, as often as you like.
 
     A server may be writing the file meanwhile. Once it is stopped, the same command copies the
-    rest, compares the two, and ends the move. Until then no server can start on the copy.
+    rest, compares the two, and ends the move. Until then no server can start on the copy, and
+    from then on none on the file.
 
     Parameters
     ----------
     to
         The URL of the journal in Postgres, which must be empty, or begun by this command.
+    back
+        Let servers use the file again, as it was when it was moved. Nothing is copied.
     journal
         The journal's file (greenroom.db).
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    path, target = existing_journal(Settings.load(config, journal=journal)), _database(to)
+    path = existing_journal(Settings.load(config, journal=journal))
+    if back:
+        return _take_back(path, to)
+    target = _database(to or "")
     with _needing_psycopg(target):
         from greenroom.delivery.upkeep.postgres.moving import move
     with _interruptible(COPIED_SO_FAR), progress_bar() as progress:
@@ -245,6 +259,17 @@ def move_to(to: str, /, *, journal: Path | None = None, config: Path | None = No
     if done.open_in:
         return print(f"{done.open_in}: stop it, and repeat this command to end the move")
     return print(f"{counted(done.compared, 'row')} compared: start servers with --journal {target}")
+
+
+def _take_back(path: Path, to: str | None) -> None:
+    """Raises `BadOptions`."""
+    if to is not None:
+        raise BadOptions("--back takes no URL", advice="nothing is copied from there")
+    with open_for_upkeep(path) as file:
+        place = moved_to(file.database)
+        take_back(file.database)
+    said = "was not moved" if place is None else f"is what it was when it was moved to {place}"
+    print(f"{path} {said}: servers may use it")
 
 
 def _database(to: str) -> DatabaseUrl:

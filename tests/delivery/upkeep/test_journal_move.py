@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from greenroom.delivery.errors import JournalBusy, JournalCorrupt, JournalFailed
+from greenroom.delivery.errors import JournalBusy, JournalCorrupt, JournalFailed, JournalMoved
 from greenroom.delivery.events.draft import draft
 from greenroom.delivery.events.ids import EventId, RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
@@ -20,6 +20,7 @@ from greenroom.delivery.events.record import Record, Settled
 from greenroom.delivery.files.entries import FilePart, FilesSaid
 from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.file import open_file
+from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.upkeep.journal_export import export_entries
 from greenroom.delivery.upkeep.journal_upkeep import no_progress, open_for_upkeep
@@ -215,6 +216,34 @@ def test_a_round_that_is_cut_off_is_gone_on_with(file: Path, url: str) -> None:
         assert 0 < len(in_postgres(url)) < len(in_file(file))
     assert move(file, url) is not None
     assert in_postgres(url) == in_file(file)
+
+
+async def test_a_move_that_breaks_off_at_its_very_end_lets_no_server_start_until_the_next_round(
+    file: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from greenroom.delivery.journal.postgres.journal import open_postgres_journal
+    from greenroom.delivery.upkeep.postgres import moving
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(moving, "end", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            move(file, url)
+    with pytest.raises(JournalMoved, match="was moved to Postgres at"):
+        async with open_sqlite_journal(file):
+            pass
+    with pytest.raises(JournalBusy, match="not all of it has come"):
+        async with open_postgres_journal(url):
+            pass
+    assert move(file, url) is not None
+    assert in_postgres(url) == in_file(file)
+    with pytest.raises(JournalMoved):
+        async with open_sqlite_journal(file):
+            pass
+    async with open_postgres_journal(url) as journal:
+        assert journal.epoch == EPOCH
 
 
 async def test_a_server_starts_on_the_copy_once_the_move_is_over_and_keeps_what_it_writes(

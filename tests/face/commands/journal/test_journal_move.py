@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from greenroom.delivery.journal.sqlite.file import open_file
+from greenroom.delivery.journal.sqlite.moved import check_not_moved
 from tests.delivery.journal.journal_story import write_story
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of
-from tests.face.cli import greenroom
+from tests.face.cli import SECRET, greenroom
 
 
 @pytest.fixture
@@ -33,6 +34,18 @@ def test_each_round_says_what_is_next(journal: Path, tmp_path: Path) -> None:
     assert f" rows compared: start servers with --journal {url}\n" in last.out
     again = greenroom("journal", "move", url, cwd=tmp_path)
     assert (again.code, again.out.count("nothing was changed")) == (0, 1)
+    (tmp_path / "app.py").write_text("async def agent(run, said): ...")
+    server = greenroom("serve", "app.py:agent", "--port", "0", cwd=tmp_path, secret=SECRET)
+    assert (server.code, "Traceback" in server.err) == (1, False)
+    assert "greenroom.db was moved to Postgres at " in server.err
+    assert "run `greenroom journal move --back`" in server.err
+    back = greenroom("journal", "move", "--back", cwd=tmp_path)
+    assert "greenroom.db is what it was when it was moved to Postgres at " in back.out
+    with closing(open_file(journal, new_epoch=None)) as file:
+        check_not_moved(file.database)
+    assert "was not moved: servers" in greenroom("journal", "move", "--back", cwd=tmp_path).out
+    both = greenroom("journal", "move", url, "--back", cwd=tmp_path)
+    assert (both.code, "--back takes no URL" in both.err) == (2, True)
 
 
 def test_a_file_is_no_target(journal: Path, tmp_path: Path) -> None:
