@@ -20,7 +20,10 @@ from tests.delivery.journal.postgres_server import (
 from tests.delivery.journal.redis.conformance import RedisConformance
 from tests.delivery.journal.redis_server import NEEDS_REDIS
 
-pytestmark = pytest.mark.requirement("R20")
+pytestmark = [
+    *map(pytest.mark.requirement, ("R02", "R20", "R42", "R44", "R47", "R50", "R52", "R55")),
+    *map(pytest.mark.fault, ("P11", "S11", "S16")),
+]
 
 ONE_PROCESS = "one process writes it"
 

@@ -18,9 +18,11 @@ LEASE = 60.0
 @asynccontextmanager
 async def node(directory: Path) -> AsyncIterator[Backstage]:
     url = database_of(directory)
-    async with open_postgres_journal(url, lease_seconds=LEASE) as journal:
-        async with open_backstage(journal) as stage:
-            yield stage
+    async with (
+        open_postgres_journal(url, lease_seconds=LEASE) as journal,
+        open_backstage(journal) as stage,
+    ):
+        yield stage
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -13,6 +13,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from greenroom.testing.journal_conformance.claims.asks import AskClaims
+from greenroom.testing.journal_conformance.claims.bans import BanClaims
+from greenroom.testing.journal_conformance.claims.causes import CauseClaims
+from greenroom.testing.journal_conformance.claims.crashes import CrashClaims
+from greenroom.testing.journal_conformance.claims.files import FileClaims
+from greenroom.testing.journal_conformance.claims.policies import PolicyClaims
+from greenroom.testing.journal_conformance.claims.threads import ThreadClaims
+from greenroom.testing.journal_conformance.claims.undelivered import UndeliveredClaims
 from greenroom.testing.journal_conformance.forgetting import ForgettingClaims
 from greenroom.testing.journal_conformance.keeping import KeepingClaims
 from greenroom.testing.journal_conformance.model_machine import compare_with_model
@@ -22,7 +30,19 @@ from greenroom.testing.journal_conformance.writers import WriterClaims
 
 
 class JournalConformance(
-    KeepingClaims, ForgettingClaims, ReceiptClaims, WriterClaims, OutageClaims
+    KeepingClaims,
+    ForgettingClaims,
+    ReceiptClaims,
+    WriterClaims,
+    OutageClaims,
+    ThreadClaims,
+    AskClaims,
+    FileClaims,
+    PolicyClaims,
+    UndeliveredClaims,
+    CauseClaims,
+    CrashClaims,
+    BanClaims,
 ):
     """Subclass it under a name that begins with `Test`, and say how your journal is opened."""
 

@@ -8,57 +8,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from greenroom.delivery.errors import OutOfSequence
-from greenroom.delivery.events.ids import BadId, EventId
-from greenroom.delivery.events.kinds import Kind
-from greenroom.delivery.events.record import CAUSES_KEPT, FailureCause, Record
-from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
-from tests.delivery.journal.journal_conformance import IDS, RUNS, record
+from greenroom.testing.journal_conformance.claims.causes import cause, failed
 
 pytestmark = pytest.mark.requirement("R52")
-
-
-def failed(offset: int = 1) -> Record:
-    return record(offset, kind=Kind.AGENT_FAILED)
-
-
-def cause(of: Record, text: str = "no such month") -> FailureCause:
-    return FailureCause(of.user, of.id, of.run, of.at, "builtins:ValueError", text, "Traceback …")
-
-
-async def test_a_cause_is_found_by_its_event(journal: Journal) -> None:
-    first, second = failed(1), failed(2)
-    await journal.append([first, second, cause(first), cause(second, "another")])
-    assert await journal.cause(first.id) == cause(first)
-    assert await journal.cause(second.id) == cause(second, "another")
-    assert await journal.cause(IDS.new(EventId)) is None
-
-
-async def test_a_cause_is_kept_with_its_event_or_not_at_all(journal: Journal) -> None:
-    event = failed(7)
-    with pytest.raises(OutOfSequence):
-        await journal.append([event, cause(event)])
-    assert await journal.cause(event.id) is None
-
-
-async def test_a_cause_of_no_event_is_refused(journal: Journal) -> None:
-    with pytest.raises(BadId, match="event"):
-        await journal.append([FailureCause(failed().user, RUNS[0], RUNS[0], 1, "x:Y", "", "")])  # type: ignore[arg-type]  # the mistake in question
-
-
-async def test_the_newest_causes_are_kept(journal: Journal) -> None:
-    events = [failed(offset) for offset in range(1, CAUSES_KEPT + 3)]
-    await journal.append([*events[:3], *map(cause, events[:3])])
-    await journal.append([*events[3:], *map(cause, events[3:])])
-    assert [await journal.cause(event.id) is not None for event in events[:4]] == [
-        *(False, False),
-        *(True, True),
-    ]
-    assert await journal.cause(events[-1].id) is not None
 
 
 async def test_a_cause_survives_a_restart(tmp_path: Path) -> None:

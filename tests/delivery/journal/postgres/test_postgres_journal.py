@@ -15,6 +15,7 @@ from greenroom.delivery.errors import (
     JournalBusy,
     JournalError,
     JournalFailed,
+    JournalFull,
     JournalLost,
     JournalReadOnly,
     JournalTooNew,
@@ -191,11 +192,22 @@ async def test_another_journal_in_the_place_of_the_one_that_was_open_is_left_alo
 # --- a server that refuses
 
 
+NO_ROOM = """
+CREATE FUNCTION greenroom.no_room() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION USING ERRCODE = '53100',
+        MESSAGE = 'could not extend file "base/1/2": No space left on device';
+END $$;
+CREATE TRIGGER no_room BEFORE INSERT ON greenroom.log
+    FOR EACH ROW EXECUTE FUNCTION greenroom.no_room();
+"""
+
+
 async def refusal(url: str) -> JournalError:
     with pytest.raises(JournalError) as refused:
         async with open_postgres_journal(url):
             pass
     assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value), "one line"
     return refused.value
 
 
@@ -205,17 +217,37 @@ async def test_a_wrong_password_a_missing_database_and_a_missing_grant_are_named
     server.command("CREATE ROLE poor LOGIN PASSWORD 'its secret'")
     try:
         here = f"postgresql://poor:wrong-secret@127.0.0.1:{server.port}/{name}"
-        assert "password" in str(await refusal(here))
+        wrong = str(await refusal(here))
+        assert "refuses this service" in wrong
+        assert "password authentication failed" in wrong
         there = f"postgresql://greenroom@:{server.port}/nowhere?host={server.directory}"
         assert "nowhere" in str(await refusal(there))
         poor = f"postgresql://poor@:{server.port}/{name}?host={server.directory}"
-        assert type(await refusal(poor)) is JournalFailed
+        refused = await refusal(poor)
+        assert type(refused) is JournalFailed
+        assert "refuses this service: permission denied for database" in str(refused)
+        assert "its grants" in refused.advice
     finally:
         server.command("DROP ROLE poor")
 
 
 async def test_nobody_at_the_address_is_told_as_unreachable() -> None:
     assert type(await refusal("postgresql://a:secret@127.0.0.1:1/b")) is JournalUnreachable
+
+
+async def test_a_full_disk_of_the_server_is_named_and_nothing_is_kept_in_part(url: str) -> None:
+    """Postgres reports it so (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+    name, run = database(url), postgres_server().command
+    async with open_postgres_journal(url) as journal:
+        await journal.append([record(1)])
+        run(NO_ROOM, name)
+        with pytest.raises(JournalFull, match="has no room: could not extend file") as refused:
+            await journal.append([record(2), record(1, user=BOB)])
+        assert ("\n" in str(refused.value), refused.value.temporary) == (False, True)
+        assert journal.trouble == "the journal's disk is full"
+        run("DROP TRIGGER no_room ON greenroom.log; DROP FUNCTION greenroom.no_room", name)
+        await journal.append([record(2), record(1, user=BOB)])
+        assert await offsets(url) == [1, 2]
 
 
 async def test_a_url_that_cannot_be_read_is_not_repeated() -> None:
