@@ -10,6 +10,7 @@ import pytest
 
 import greenroom
 from greenroom import actors, aio, asgi, supervisor, testing
+from greenroom.testing import journal_conformance
 from tests.printed_files import files_of
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +55,8 @@ def test_the_pages_that_print_tests_are_seen() -> None:
 def test_every_test_that_the_failure_modes_name_exists() -> None:
     page = (ROOT / "docs" / "failure-modes.md").read_text("utf-8")
     named = set(re.findall(r"`(test_\w+)`", page))
-    sources = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    defined = set(re.findall(r"def (test_\w+)", "\n".join(sources)))
+    suite = Path(journal_conformance.__file__).parent
+    paths = [*(ROOT / "tests").rglob("test_*.py"), *suite.rglob("*.py")]
+    defined = set(re.findall(r"def (test_\w+)", "\n".join(p.read_text("utf-8") for p in paths)))
     assert len(named) > 30
     assert sorted(named - defined) == []

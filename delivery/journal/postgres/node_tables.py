@@ -67,7 +67,7 @@ ALTER TABLE node ADD COLUMN address TEXT;
 """
 
 # Retention deletes a little all the time. By its own settings the server waits until a fifth of a
-# table is dead (ADR 0050); what is over 2 kB is in the table's own store (TOAST).
+# table is dead (ADR 0051); what is over 2 kB is in the table's own store (TOAST).
 STORAGE: Final = """
 ALTER TABLE log SET (
     autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_vacuum_scale_factor = 0.02);

@@ -39,7 +39,7 @@ def message() -> list[Entry]:
     context = UserContext(ALICE, record(1).thread, RUN, record(1).request)
     files = [File("a", "a.png", "image/png", 3)]
     said = user_said(event=IDS.new(EventId), context=context, body="", say="1", files=files)
-    assert said.beside is not None
+    assert said.beside is not None, "its files are"
     first = said.record(ALICE, 1, 1)
     return [first, *said.beside.entries(first)]
 
