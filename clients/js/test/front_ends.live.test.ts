@@ -1,7 +1,7 @@
 // The server's own AG-UI and AI SDK streams, read by the real clients of these protocols, without ours.
 
 import { Chat } from "@ai-sdk/react";
-import { type BaseEvent, enforceEvents, HttpAgent, parseSSEStream, runHttpRequest, transformChunks, verifyEvents } from "@ag-ui/client";
+import { type BaseEvent, enforceEvents, HttpAgent, parseSSEStream, runHttpRequest, transformChunks, type UserMessage, verifyEvents } from "@ag-ui/client";
 import { stream } from "@durable-streams/client";
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses, type UIMessage } from "ai";
 import { lastValueFrom, toArray } from "rxjs";
@@ -35,6 +35,15 @@ describe.skipIf(!hasGreenroom)("a real server", () => {
         expect(textOf(events)).toMatch(new RegExp(`${textOf(rest)}$`));
       }
       expect(textOf(await readAlong(headers, "-1"))).toBe(textOf(events));
+    });
+
+    it("sends the files that a message holds", async () => {
+      const agent = agentOf(page(), [
+        { type: "text", text: "hello" },
+        { type: "document", source: { type: "data", value: btoa("so it goes"), mimeType: "text/plain" }, metadata: { filename: "poem.txt" } },
+      ]);
+      await agent.runAgent();
+      expect(agent.messages.at(-1)?.content).toBe("One poem.txt text/plain so it goes two");
     });
 
     it("is interrupted by a question, and resumed by the answer", async () => {
@@ -84,6 +93,15 @@ describe.skipIf(!hasGreenroom)("a real server", () => {
         { type: "dynamic-tool", toolName: "break", state: "output-error" },
         { type: "text", text: "two" },
       ]);
+    });
+
+    it("sends the files that a message holds, and of a conversation only what is new", async () => {
+      const { chat } = chatOf();
+      const file = { type: "file", url: `data:text/plain;base64,${btoa("so it goes")}`, mediaType: "text/plain", filename: "poem.txt" } as const;
+      await chat.sendMessage({ text: "hello", files: [file] });
+      await chat.sendMessage({ text: "hello", files: [file, { ...file, filename: "again.txt" }] });
+      const poem = "poem.txt text/plain so it goes ";
+      expect(chat.messages.filter(({ role }) => role === "assistant").map(textIn)).toEqual([`One ${poem}two`, `One ${poem}again.txt text/plain so it goes two`]);
     });
 
     it.each([["team", "One two", "ready"], ["crash", "One ", "error"]])("answers %s", async (said, text, status) => {
@@ -145,7 +163,7 @@ describe.skipIf(!hasGreenroom)("a real server", () => {
   });
 });
 
-const agentOf = (headers: Record<string, string>, content: string): HttpAgent =>
+const agentOf = (headers: Record<string, string>, content: UserMessage["content"]): HttpAgent =>
   new HttpAgent({ url: at("ag-ui"), headers, initialMessages: [{ id: "message-1", role: "user", content }] });
 
 async function stop({ threadId, headers }: HttpAgent): Promise<void> {
@@ -162,7 +180,10 @@ const textOf = (events: readonly BaseEvent[]): string =>
   events.map((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? (event as BaseEvent & { delta: string }).delta : "")).join("");
 
 function chatOf(headers = page(), messages: UIMessage[] = []) {
-  const transport = new DefaultChatTransport({ api: at("ai-sdk"), headers });
+  const transport = new DefaultChatTransport<UIMessage>({
+    api: at("ai-sdk"), headers,
+    prepareSendMessagesRequest: ({ id, messages, trigger, messageId }) => ({ body: { id, messages: messages.slice(-1), trigger, messageId } }), // as docs/ai-sdk.md has it
+  });
   const chat = new Chat<UIMessage>({ id: "chat-1", transport, messages, sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses });
   return { headers, chat, answer: () => chat.messages.find(({ role }) => role === "assistant") };
 }
