@@ -51,7 +51,7 @@ TURN_SECONDS: Final = 0.25
 """For how long others wait for a node that was behind: it applies what is new, and tries again."""
 
 WAIT_SECONDS: Final = 0.002
-"""Seconds until a node tries again while another one has the turn."""
+"""Seconds between two looks at whether another node, which has the turn, has committed."""
 
 
 def named(url: str) -> str:
@@ -255,13 +255,19 @@ class Holding:
                 self._has_turn = True
                 raise Behind
             case ["wait"]:
-                time.sleep(WAIT_SECONDS)
+                self._wait_for_turn()
                 raise Behind
             case ["alive"]:
                 raise StillAlive
             case ["epoch", epoch]:
                 self._check_epoch(epoch)
         raise JournalFailed(f"{self.where} refused a commit: {answer}")
+
+    def _wait_for_turn(self) -> None:
+        """Until the node that has the turn has committed, or has had the time to."""
+        deadline = time.monotonic() + TURN_SECONDS
+        while self.newest() == self.place.number and time.monotonic() < deadline:
+            time.sleep(WAIT_SECONDS)
 
     def _was_kept(self, lost: Exception) -> bool:
         deadline = time.monotonic() + ANSWER_SECONDS
