@@ -133,7 +133,7 @@ def _import(
         with database:
             if empty:
                 database.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (header.epoch,))
-            rows = insert_all(database, journal_lines.read_rows(lines), _REFUSALS, progress)
+            rows = insert_all(database, journal_lines.read_rows(lines), REFUSALS, progress)
             settle_mapped(database)
             fill_in(database)
             if found := list(islice(check(database, progress, strict=False), SHOWN)):
@@ -166,4 +166,4 @@ def _why_not(error: Exception, row: TableRow) -> str:
     return safe_str(error)
 
 
-_REFUSALS: Final = Refusals((apsw.ConstraintError, OverflowError), _why_not)
+REFUSALS: Final = Refusals((apsw.ConstraintError, OverflowError), _why_not)

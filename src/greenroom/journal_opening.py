@@ -97,13 +97,12 @@ def _opened_in_redis(journal: DatabaseUrl, interval: float) -> AbstractAsyncCont
     return open_redis_journal(journal.url, commit_interval=interval)
 
 
-def check_it_can_be_read(journal: DatabaseUrl) -> None:
-    """Raises `BadSettings` for a journal in Redis."""
-    if journal.is_in_redis:
-        raise BadSettings(
-            [f"only the server that has it can read the journal at {journal}"],
-            advice="ask that server, with --url where the command takes that",
-        )
+def without_coredis(journal: DatabaseUrl) -> BadSettings:
+    """The error where the package is missing that speaks to Redis."""
+    return BadSettings(
+        [f"the package coredis is missing, for {journal}"],
+        advice='run `pip install "greenroom[redis]"`',
+    )
 
 
 def without_psycopg(journal: DatabaseUrl) -> BadSettings:
@@ -111,12 +110,4 @@ def without_psycopg(journal: DatabaseUrl) -> BadSettings:
     return BadSettings(
         [f"the package psycopg is missing, for {journal}"],
         advice='run `pip install "greenroom[postgres]"`',
-    )
-
-
-def without_coredis(journal: DatabaseUrl) -> BadSettings:
-    """The error where the package is missing that speaks to Redis."""
-    return BadSettings(
-        [f"the package coredis is missing, for {journal}"],
-        advice='run `pip install "greenroom[redis]"`',
     )

@@ -11,7 +11,13 @@ from typing import Any, Final, Never, TypeVar, cast
 import outcome
 import trio
 from coredis import Redis
+from coredis.connection import BaseConnection
+from coredis.exceptions import ConnectionError as Disconnected
+from coredis.exceptions import ResponseError
 from coredis.retry import NoRetryPolicy
+
+from greenroom.delivery.journal.redis.connections.address import RedisAddress
+from greenroom.delivery.journal.redis.connections.connecting import ANSWER_SECONDS, connected
 
 R = TypeVar("R")
 
@@ -22,15 +28,23 @@ AGAIN_SECONDS: Final = 1.0
 
 LOST: Final = b"lost"
 
-ANSWER_SECONDS: Final = 5.0
-"""Seconds to wait for a connection, and for an answer."""
+REPLICA_SECONDS: Final = 2.0
+"""Seconds that replicas have to receive a commit; with `appendfsync everysec` they take one."""
+
+_ALONE: Final[Any] = {"disconnect_on_cancellation": True}
+
+
+class NotReplicated(Disconnected):
+    """Redis has kept a commit, and too few replicas have it."""
 
 
 class RedisClient:
     """A client that any thread but its own may call. Nothing is sent again by itself."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, address: RedisAddress) -> None:
+        self._address = address
+        self.waits_for_disks = False
+        """Whether replicas must have it on their disks, and the server too (`WAITAOF`)."""
         self._token: trio.lowlevel.TrioToken | None = None
         self._end: trio.Event | None = None
         self._client: Redis[bytes] | None = None
@@ -60,6 +74,36 @@ class RedisClient:
 
         return list(self.call(carry_out))
 
+    def run_replicated(self, script: str, keys: list[str], arguments: list[Any]) -> list[str]:
+        """As `run`, and then wait for the replicas that the address asks for.
+
+        Raises `NotReplicated` when the script was carried out and they have not got it.
+        """
+        if not self._address.replicas:
+            return self.run(script, keys, arguments)
+
+        async def carry_out(client: Redis[bytes]) -> Any:
+            async with client.connection_pool.acquire() as connection:  # WAIT is for its writes
+                words = (b"EVAL", script, len(keys), *keys, *arguments)
+                answer = await connection.create_request(*words, decode=False, **_ALONE)
+                await self._wait_for_replicas(connection)
+                return answer
+
+        return [each.decode() for each in self.call(carry_out)]
+
+    async def _wait_for_replicas(self, connection: BaseConnection) -> None:
+        wanted = self._address.replicas
+        wait = (b"WAITAOF", 1, wanted) if self.waits_for_disks else (b"WAIT", wanted)
+        words = (*wait, round(REPLICA_SECONDS * 1000))
+        try:
+            found: Any = await connection.create_request(*words, decode=False, **_ALONE)
+        except ResponseError as error:
+            raise NotReplicated(str(error)) from error
+        here, there = found if self.waits_for_disks else (1, found)
+        if not here or there < wanted:
+            on_disk = " on their disks" if self.waits_for_disks else ""
+            raise NotReplicated(f"{there} of {wanted} replicas have the last commit{on_disk}")
+
     def listen(self, channel: str, heard: Callable[[bytes], None]) -> None:
         """Call `heard` in the client's thread with what arrives on a channel, until the end; and
         with `LOST` where the connection broke, and something may have been missed."""
@@ -74,8 +118,11 @@ class RedisClient:
     async def _ask(self, ask: Callable[[Redis[bytes]], Awaitable[R]]) -> R:
         if self._client is None:
             raise AssertionError("calls come between the beginning and the end")
-        with trio.fail_after(2 * ANSWER_SECONDS):
-            return await ask(self._client)
+        try:
+            with trio.fail_after(2 * ANSWER_SECONDS):
+                return await ask(self._client)
+        except (OSError, trio.TooSlowError) as error:  # TimeoutError is an OSError
+            raise Disconnected(str(error) or "it does not answer") from error
 
     def _begin_to_listen(self, channel: str, heard: Callable[[bytes], None]) -> None:
         if self._nursery is not None:
@@ -105,13 +152,10 @@ class RedisClient:
         try:
             self._token = trio.lowlevel.current_trio_token()
             self._end = trio.Event()
-            client = Redis.from_url(
-                self._url,
-                retry_policy=NoRetryPolicy(),
-                connect_timeout=ANSWER_SECONDS,
-                stream_timeout=ANSWER_SECONDS,
-            )
-            async with client as self._client, trio.open_nursery() as self._nursery:
+            async with (
+                connected(self._address) as self._client,
+                trio.open_nursery() as self._nursery,
+            ):
                 self._began.put(outcome.Value(None))
                 await self._end.wait()
                 self._nursery.cancel_scope.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,9 @@ class Copy:
             self.database.execute(NODES)
             flags = apsw.SQLITE_OPEN_READONLY
             self.to_read = [apsw.Connection(path, flags=flags) for _ in range(READERS)]
-            for each in self.to_read:
+            self._to_look = apsw.Connection(path, flags=flags)
+            self._looks = threading.RLock()
+            for each in (*self.to_read, self._to_look):
                 plan_once(each)
                 each.execute("SELECT count(*) FROM meta").fetchall()  # has it open its files
         self._tables: dict[str, _Table] = {}
@@ -75,12 +78,18 @@ class Copy:
                 else:
                     self.database.execute(table.remove, change.key)
 
+    @contextmanager
+    def looking(self) -> Iterator[apsw.Connection]:
+        """A connection for one look, on any thread; others wait."""
+        with self._looks:
+            yield self._to_look
+
     def bytes(self) -> int:
         pages = self.database.pragma("page_count") - self.database.pragma("freelist_count")
         return int(pages * self.database.pragma("page_size"))
 
     def close(self) -> None:
-        for each in (*self.to_read, self.database):
+        for each in (*self.to_read, self._to_look, self.database):
             each.close()
 
     def _table(self, name: str) -> _Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -18,8 +19,16 @@ from greenroom.delivery.errors import (
     JournalReadOnly,
     JournalUnreachable,
 )
+from greenroom.delivery.journal.redis.client import NotReplicated
 
-AWAY: Final = (exceptions.ConnectionError, OSError, TimeoutError, trio.TooSlowError)
+AWAY: Final = (
+    exceptions.ConnectionError,
+    exceptions.PrimaryNotFoundError,
+    exceptions.StalePrimaryError,
+    OSError,
+    TimeoutError,
+    trio.TooSlowError,
+)
 _REFUSED: Final = ("NOPERM", "NOAUTH", "WRONGPASS", "invalid username-password", "ERR AUTH")
 _FULL: Final = ("OOM", "MISCONF")
 _AWAY: Final = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS")
@@ -54,6 +63,16 @@ def in_words(where: str, error: Exception) -> JournalError:
         return JournalReadOnly(
             f"{where} is a replica: {said}", advice="name the primary server, not a replica"
         )
+    if (refused := _tls_error(error)) is not None:
+        return JournalFailed(
+            f"{where} cannot be spoken to with TLS: {refused}",
+            advice="name its port for TLS, its host as in its certificate, and ?ssl_ca_certs=FILE",
+        )
+    if isinstance(error, NotReplicated):
+        return JournalUnreachable(
+            f"{where} waits for its replicas: {said}",
+            advice="start them; the journal then continues by itself",
+        )
     if isinstance(error, AWAY) or any(word in said for word in _AWAY):
         return JournalUnreachable(
             f"{where} cannot be reached: {said}",
@@ -62,3 +81,15 @@ def in_words(where: str, error: Exception) -> JournalError:
     if "BUSY " in said:
         return JournalBusy(f"{where} is busy: {said}", advice="try again")
     return JournalFailed(f"{where} failed: {said}", advice="see the log of the Redis server")
+
+
+def _tls_error(error: Exception) -> str | None:
+    """What TLS said, where it is the reason for that error."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ssl.SSLCertVerificationError):
+            return f"{found.reason}: {found.verify_message}".replace("_", " ").lower().rstrip(".")
+        if isinstance(found, ssl.SSLError) and found.reason:
+            return found.reason.replace("_", " ").lower()
+        found = found.__cause__ or found.__context__
+    return None

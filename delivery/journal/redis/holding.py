@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, cast
-from urllib.parse import urlsplit
 
 import attrs
 from coredis import Redis
@@ -17,10 +16,11 @@ from greenroom.delivery.errors import (
     JournalFailed,
     JournalLost,
     JournalTooNew,
-    JournalUnreachable,
 )
-from greenroom.delivery.journal.redis.client import ANSWER_SECONDS, RedisClient
-from greenroom.delivery.journal.redis.errors import AWAY
+from greenroom.delivery.journal.redis.client import RedisClient
+from greenroom.delivery.journal.redis.connections.address import RedisAddress
+from greenroom.delivery.journal.redis.connections.connecting import ANSWER_SECONDS
+from greenroom.delivery.journal.redis.errors import AWAY, in_words
 from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.redis.rows import (
     CHANNEL,
@@ -54,12 +54,6 @@ WAIT_SECONDS: Final = 0.002
 """Seconds between two looks at whether another node, which has the turn, has committed."""
 
 
-def named(url: str) -> str:
-    """What errors call the server: without the password."""
-    found = urlsplit(url)
-    return f"Redis at {found.hostname or 'localhost'}:{found.port or 6379}{found.path}"
-
-
 class Behind(Exception):  # no error: what is new is applied, and it is tried again
     """Others have committed since the copy's place, or have the turn."""
 
@@ -83,21 +77,22 @@ class Holding:
     """
 
     def __init__(self, url: str, lease_seconds: float) -> None:
-        self._url = url
-        self.where = named(url)
+        address = RedisAddress.of(url)
+        self.where = address.name
+        self._endpoint = address.endpoints[0]
         self.channel = CHANNEL + secrets.token_urlsafe(12)
         self._lease_ms = round(lease_seconds * 1000)
         self.me = ""
         self.epoch = ""
         self.place = Place(0, "")
         self.beat = Beat(0, {})
-        self.is_cut = False
+        self._cut_by: Exception | None = None
         self._lost: str | None = None
         self._unanswered: _Unanswered | None = None
         self._pending: Place | None = None
         self._has_turn = False
         self._must_be_over: Sequence[int] = ()
-        self.client = RedisClient(url)
+        self.client = RedisClient(address)
 
     def begin(self, new_epoch: str) -> None:
         """Find the journal, or make a new one. Raises `JournalTooNew`, and the errors of Redis."""
@@ -137,6 +132,10 @@ class Holding:
         expires = {int(node): int(what.split()[0]) for node, what in nodes}
         self.beat = Beat(int(now), expires)
 
+    def current_beat(self) -> Beat:
+        """What was last known of all nodes."""
+        return self.beat
+
     def newest(self) -> int:
         """On any thread: the number of the last commit. Raises `JournalLost`, and the errors of
         Redis."""
@@ -146,9 +145,9 @@ class Holding:
 
     def own_address(self) -> str:
         """This machine's, on the way to Redis."""
-        found = urlsplit(self._url)
-        place = found.hostname or "localhost", found.port or 6379
-        kind, *_, address = socket.getaddrinfo(*place, type=socket.SOCK_DGRAM)[0]
+        endpoint = self._endpoint
+        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
+        kind, *_, address = found[0]
         with socket.socket(kind, socket.SOCK_DGRAM) as own:
             own.connect(address)
             return str(own.getsockname()[0])
@@ -175,9 +174,9 @@ class Holding:
         append = secrets.token_urlsafe(9)
         keys, arguments = self._commit(append, changes)
         try:
-            answer = self.client.run(COMMIT, keys, arguments)
+            answer = self.client.run_replicated(COMMIT, keys, arguments)
         except AWAY as lost:
-            self.is_cut, self._unanswered = True, _Unanswered(append, self.place)
+            self._cut_by, self._unanswered = lost, _Unanswered(append, self.place)
             if not self._was_kept(lost):
                 raise Behind from lost
             answer = ["kept"]
@@ -213,6 +212,11 @@ class Holding:
         """After a cut: from now on, what is under way can no longer be carried out."""
         self._settled()
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether no answer is known: Redis is away, or its replicas are."""
+        return self._cut_by is not None
+
     # What is wrong
 
     def check_lost(self) -> None:
@@ -223,11 +227,8 @@ class Holding:
     def check(self) -> None:
         """Raises `JournalLost`, and `JournalUnreachable` while no answer is known."""
         self.check_lost()
-        if self.is_cut:
-            raise JournalUnreachable(
-                f"{self.where} cannot be reached",
-                advice="start it, or mend the network; the journal then continues by itself",
-            )
+        if self._cut_by is not None:
+            raise in_words(self.where, self._cut_by)
 
     def lose(self, why: str) -> None:
         """Raises `JournalLost`, from now on."""
@@ -289,10 +290,16 @@ class Holding:
         unanswered = self._unanswered or _Unanswered("", self.place)
         after = unanswered.after
         empty = secrets.token_urlsafe(9)
-        kind, *answer = self._run(SETTLE, self.epoch, after.number, after.append, empty)
+        arguments = [self.epoch, after.number, after.append, empty]
+        try:
+            answer = self.client.run_replicated(SETTLE, [ROOT, NODES, COMMITS], arguments)
+        except AWAY as cut:
+            self._cut_by = cut
+            raise
+        kind, *answer = answer
         if kind == "epoch":
             self._check_epoch(answer[0])
-        self.is_cut, self._unanswered = False, None
+        self._cut_by, self._unanswered = None, None
         return answer[0] == unanswered.append if answer[0] else None
 
     def _checked(self, newest: Place, commits: Sequence[Commit]) -> Sequence[Commit] | None:
@@ -323,8 +330,8 @@ class Holding:
     def _run_raw(self, script: str, *arguments: object) -> list[bytes]:
         try:
             return self.client.run_raw(script, [ROOT, NODES, COMMITS], list(arguments))
-        except AWAY:
-            self.is_cut = True
+        except AWAY as cut:
+            self._cut_by = cut
             raise
 
 

@@ -28,6 +28,7 @@ from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.redis.nodes.claims import RedisClaims
 from greenroom.delivery.journal.redis.nodes.lease import RedisLease
 from greenroom.delivery.journal.redis.nodes.wake_ups import RedisWakeUps
+from greenroom.delivery.journal.redis.reader import CopyReader
 from greenroom.delivery.journal.redis.rows import Change
 from greenroom.delivery.journal.redis.server_check import check_server
 from greenroom.delivery.journal.redis.store import RedisStore
@@ -107,6 +108,10 @@ class RedisJournal(ThreadedJournal):
     @property
     def epoch(self) -> str:
         return self._holding.epoch
+
+    def reader(self) -> CopyReader:
+        """Reads this journal beside its server."""
+        return CopyReader(self._holding, self._mirror.copy)
 
     @property
     def nodes(self) -> Nodes:

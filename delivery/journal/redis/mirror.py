@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from greenroom.delivery.errors import JournalBusy, JournalUnreachable, OutOfSequence
-from greenroom.delivery.journal.redis.client import ANSWER_SECONDS
+from greenroom.delivery.journal.redis.connections.connecting import ANSWER_SECONDS
 from greenroom.delivery.journal.redis.copy import Copy
 from greenroom.delivery.journal.redis.errors import AWAY
 from greenroom.delivery.journal.redis.holding import COMMITS_AT_ONCE, Behind, Holding

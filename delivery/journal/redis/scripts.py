@@ -141,11 +141,14 @@ return {'given'}
 
 # ARGV: the epoch, the number and the id of the commit before the one whose answer is lost, an id.
 # A commit without rows takes the place of one that is still under way: that is refused from now on.
-# Answers the id of the commit in that place; nothing if it is not kept any more.
+# Answers the id of the commit in that place; nothing if it is not kept any more. It always writes:
+# a replica that has that write has the commit, too.
 SETTLE: Final = """
 local epoch, commit, append =
     unpack(redis.call('HMGET', KEYS[1], 'epoch', 'commit', 'append'))
 if epoch ~= ARGV[1] then return {'epoch', epoch or ''} end
+redis.call('HDEL', KEYS[1], 'settled')
+redis.call('HSET', KEYS[1], 'settled', ARGV[4])
 local number = string.format('%.0f', ARGV[2] + 1)
 if commit == ARGV[2] and append == ARGV[3] then
     redis.call('HDEL', KEYS[1], 'turn', 'turn_ends')

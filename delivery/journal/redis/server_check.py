@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from coredis import Redis, exceptions
@@ -13,17 +15,24 @@ from greenroom.delivery.journal.redis.client import RedisClient
 logger = logging.getLogger("greenroom.delivery")
 
 OLDEST: Final = 7
+MOST_SECONDS_APART: Final = 30.0
+
+_TIME: Final = "return redis.call('TIME')"
 
 
-def check_server(client: RedisClient, where: str) -> None:
-    """Raises `JournalFailed`, and coredis's errors. Warns of a server that may lose what it has."""
+def check_server(
+    client: RedisClient, where: str, wall_clock: Callable[[], float] = time.time
+) -> None:
+    """Raises `JournalFailed`, and coredis's errors. Warns of a server that may lose what it has, or
+    whose clock differs from this machine's."""
     info = client.call(_info)
-    version = int(str(info.get("redis_version", "0")).split(".")[0])
-    if version < OLDEST:
+    version = str(info.get("redis_version", "0"))
+    if int(version.split(".")[0]) < OLDEST:
         raise JournalFailed(
             f"{where} is version {version}, but the journal needs {OLDEST}",
             advice="use a newer server",
         )
+    client.waits_for_disks = can_wait_for_disks(info)
     _say_what_accepted_means(client, where, info)
     policy = info.get("maxmemory_policy")
     if policy not in (None, "noeviction"):
@@ -31,11 +40,24 @@ def check_server(client: RedisClient, where: str) -> None:
             f"{where} may drop events: its maxmemory-policy is {policy}",
             advice="set maxmemory-policy noeviction",
         )
+    seconds, _ = client.run(_TIME, [], [])
+    if abs(differs := wall_clock() - int(seconds)) > MOST_SECONDS_APART:
+        logger.warning(
+            "the clock of this machine is %d s %s that of %s: leases do not depend on it, times of "
+            "events do. Have both set by NTP",
+            *(abs(differs), "ahead of" if differs > 0 else "behind", where),
+        )
 
 
 def seconds_up(client: RedisClient) -> float:
     """Seconds since the server was started."""
     return float(str(client.call(_info).get("uptime_in_seconds", 0)))
+
+
+def can_wait_for_disks(info: Mapping[str, object]) -> bool:
+    """`WAITAOF` is in Redis 7.2 and in every Valkey, and needs an append-only file."""
+    major, minor = str(info.get("redis_version", "0.0")).split(".")[:2]
+    return (int(major), int(minor)) >= (7, 2) and bool(int(str(info.get("aof_enabled", 0))))
 
 
 def _say_what_accepted_means(client: RedisClient, where: str, info: dict[str, object]) -> None:

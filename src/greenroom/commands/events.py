@@ -21,7 +21,7 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.sql.reader import Numbered, ReadTo, SqlReader
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
-from greenroom.journal_opening import check_it_can_be_read, without_psycopg
+from greenroom.journal_opening import without_coredis, without_psycopg
 from greenroom.settings import BadSettings, Settings
 from greenroom.settings.database_url import DatabaseUrl
 
@@ -65,7 +65,7 @@ def events(
     Parameters
     ----------
     journal
-        The journal's file (greenroom.db), or the URL of one in Postgres.
+        The journal's file (greenroom.db), or the URL of one in Postgres or Redis.
     user
         Only this user's.
     thread
@@ -129,12 +129,21 @@ def reader_of(settings: Settings) -> SqlReader:
     """Reads the journal of the settings. Raises `BadSettings` when there is none."""
     if not isinstance(settings.journal, DatabaseUrl):
         return JournalReader(existing_journal(settings))
-    check_it_can_be_read(settings.journal)
+    if settings.journal.is_in_redis:
+        return _redis_reader(settings.journal)
     try:
         from greenroom.delivery.journal.postgres.reader import PostgresReader
     except ImportError as error:
         raise without_psycopg(settings.journal) from error
     return PostgresReader(settings.journal.url)
+
+
+def _redis_reader(journal: DatabaseUrl) -> SqlReader:
+    try:
+        from greenroom.delivery.journal.redis.reader import RedisReader
+    except ImportError as error:
+        raise without_coredis(journal) from error
+    return RedisReader(journal.url)
 
 
 def existing_journal(settings: Settings) -> Path:

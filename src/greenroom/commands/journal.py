@@ -26,7 +26,7 @@ from greenroom.delivery.upkeep.journal_compaction import compact
 from greenroom.delivery.upkeep.journal_migration import migrate
 from greenroom.delivery.upkeep.journal_upkeep import backups, open_for_upkeep
 from greenroom.delivery.upkeep.whole_journal import WholeFile, WholeJournal
-from greenroom.journal_opening import check_it_can_be_read, without_psycopg
+from greenroom.journal_opening import without_coredis, without_psycopg
 from greenroom.settings import BadSettings, Settings
 from greenroom.settings.database_url import DatabaseUrl
 
@@ -83,7 +83,7 @@ def check_journal(
         Print at most this number of flaws; all are counted.
     journal
         The journal's file (greenroom.db), which no server may have open, or the URL of one in
-        Postgres.
+        Postgres or Redis.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
@@ -177,7 +177,7 @@ def export_to(file: Lines, /, *, journal: Path | None = None, config: Path | Non
         The file to write; - is standard output, and a name that ends in .gz is compressed.
     journal
         The journal's file (greenroom.db), which no server may have open, or the URL of one in
-        Postgres.
+        Postgres or Redis.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
@@ -201,7 +201,7 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
         The file to read; - is standard input, and a name that ends in .gz is decompressed.
     journal
         The journal's file (greenroom.db), which no server may have open, or the URL of one in
-        Postgres.
+        Postgres or Redis.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
@@ -274,7 +274,12 @@ def _take_back(path: Path, to: str | None) -> None:
 
 def _database(to: str) -> DatabaseUrl:
     """Raises `BadSettings`."""
-    if (found := DatabaseUrl.of(to)) is None or found.is_in_redis:
+    if (found := DatabaseUrl.of(to)) is not None and found.is_in_redis:
+        raise BadSettings(
+            [f"a journal moves to Postgres, not to {found}"],
+            advice=f"run `greenroom journal export FILE`, then `import FILE --journal {found}`",
+        )
+    if found is None:
         raise BadSettings(
             ["a journal moves to a database in Postgres"],
             advice="write it as postgresql://user@host:5432/database",
@@ -292,10 +297,19 @@ def _existing(settings: Settings) -> WholeJournal:
 def _whole(journal: Path | DatabaseUrl) -> WholeJournal:
     if isinstance(journal, Path):
         return WholeFile(journal)
-    check_it_can_be_read(journal)
+    if journal.is_in_redis:
+        return _whole_in_redis(journal)
     with _needing_psycopg(journal):
         from greenroom.delivery.upkeep.postgres.whole_postgres import WholePostgres
     return WholePostgres(journal.url)
+
+
+def _whole_in_redis(journal: DatabaseUrl) -> WholeJournal:
+    try:
+        from greenroom.delivery.upkeep.redis.whole_redis import WholeRedis
+    except ImportError as error:
+        raise without_coredis(journal) from error
+    return WholeRedis(journal.url)
 
 
 @contextmanager

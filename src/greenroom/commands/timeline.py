@@ -55,7 +55,7 @@ def timeline(
     json
         As JSON (schema greenroom.timeline/1).
     journal
-        The journal's file (greenroom.db), or the URL of one in Postgres.
+        The journal's file (greenroom.db), or the URL of one in Postgres or Redis.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """

@@ -43,7 +43,7 @@ def usage(
     json
         As JSON (schema greenroom.usage/1): every line.
     journal
-        The journal's file (greenroom.db), or the URL of one in Postgres.
+        The journal's file (greenroom.db), or the URL of one in Postgres or Redis.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """

@@ -101,7 +101,7 @@ class UsageCounts:
         if isinstance(self.journal, ReadBeside):
             return self.journal
         raise NotReadable(
-            "usage is counted from a journal in a file or in Postgres, and this one is not",
+            "usage is counted from a journal in a file or in a database, and this one is not",
             advice="set `journal` to a file",
         )
 

@@ -7,9 +7,8 @@ from typing import Final
 
 import attrs
 
-_URL: Final = re.compile(r"(postgres(?:ql)?|rediss?|valkeys?):/+(.*)", re.DOTALL)
+_URL: Final = re.compile(r"(postgres(?:ql)?|(?:redis|valkey)s?(?:\+sentinel)?):/+(.*)", re.DOTALL)
 """A path has lost a slash."""
-_SCHEMES: Final = {"postgres": "postgresql", "valkey": "redis", "valkeys": "rediss"}
 _PASSWORD: Final = re.compile(r"(?<=:)[^/]*(?=@)|(?<=[?&]password=)[^&]*")
 
 
@@ -17,7 +16,8 @@ _PASSWORD: Final = re.compile(r"(?<=:)[^/]*(?=@)|(?<=[?&]password=)[^&]*")
 class DatabaseUrl:
     """`postgresql://user@host/database`, as libpq reads it: more hosts, a service of a file,
     parameters of TLS (https://www.postgresql.org/docs/current/libpq-connect.html); or of Redis
-    or Valkey, `redis://user@host/0`, and with TLS `rediss://`. As text it has no password."""
+    or Valkey, `redis://user@host/0`, with TLS `rediss://`, and found by sentinels
+    `redis+sentinel://`. As text it has no password."""
 
     url: str
 
@@ -25,7 +25,7 @@ class DatabaseUrl:
     def of(cls, value: object) -> DatabaseUrl | None:
         """The address that a setting names; None for the name of a file."""
         found = _URL.fullmatch(str(value))
-        return cls(f"{_SCHEMES.get(found[1], found[1])}://{found[2]}") if found else None
+        return cls(f"{_scheme(found[1])}://{found[2]}") if found else None
 
     @property
     def is_in_redis(self) -> bool:
@@ -37,3 +37,7 @@ class DatabaseUrl:
 
     def __repr__(self) -> str:
         return f"DatabaseUrl({str(self)!r})"
+
+
+def _scheme(given: str) -> str:
+    return "postgresql" if given.startswith("postgres") else given.replace("valkey", "redis")

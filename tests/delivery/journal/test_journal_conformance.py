@@ -18,7 +18,7 @@ from tests.delivery.journal.postgres_server import (
     NEEDS_POSTGRES,
 )
 from tests.delivery.journal.redis.conformance import RedisConformance
-from tests.delivery.journal.redis_server import NEEDS_REDIS
+from tests.delivery.journal.redis_server import NEEDS_REDIS, needs
 
 pytestmark = [
     *map(pytest.mark.requirement, ("R02", "R20", "R42", "R44", "R47", "R50", "R52", "R55")),
@@ -71,3 +71,10 @@ class TestPostgres(PostgresConformance):
 @NEEDS_REDIS
 class TestRedis(RedisConformance):
     pass
+
+
+@NEEDS_REDIS
+@needs("valkey-server")
+class TestValkey(RedisConformance):
+    program = "valkey-server"
+    examples = 1  # Redis has the others

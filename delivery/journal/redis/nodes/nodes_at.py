@@ -8,8 +8,8 @@ from coredis import Redis
 
 from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.redis.client import RedisClient
+from greenroom.delivery.journal.redis.connections.address import RedisAddress
 from greenroom.delivery.journal.redis.errors import in_our_words
-from greenroom.delivery.journal.redis.holding import named
 from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.redis.nodes.node_reads import NodeRow, listed
 from greenroom.delivery.journal.redis.rows import NODES, decoded, place_of
@@ -19,8 +19,9 @@ _TIME: Final = "return redis.call('TIME')"  # coredis's own answer has the wrong
 
 def read_nodes_at(url: str) -> list[Node]:
     """The nodes of the journal at `url`, oldest first. Raises `JournalError`s."""
-    with in_our_words(named(url)):
-        client = RedisClient(url)
+    address = RedisAddress.of(url)
+    with in_our_words(address.name):
+        client = RedisClient(address)
         try:
             return client.call(_read_nodes)
         finally:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import time
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,39 +16,23 @@ from greenroom.delivery.errors import (
     JournalFailed,
     JournalFull,
     JournalReadOnly,
+    JournalTooNew,
     JournalUnreachable,
 )
 from greenroom.delivery.journal.journal import Journal
 from greenroom.testing.journal_conformance.entries import ALICE, read_offsets, record, records
 from tests.delivery.journal.redis_server import (
     NEEDS_REDIS,
-    RedisServer,
     number_of,
+    opened,
     redis_server,
     redis_url_of,
+    server_of_its_own,
 )
 
 REDIS_PAGE = Path(__file__).parents[4] / "docs" / "redis.md"
 
 pytestmark = [NEEDS_REDIS, pytest.mark.requirement("R43")]
-
-
-@contextmanager
-def server_of_its_own(*settings: str) -> Iterator[RedisServer]:
-    with tempfile.TemporaryDirectory(prefix="greenroom-redis-") as directory:
-        server = RedisServer(Path(directory), *settings)
-        try:
-            yield server
-        finally:
-            server.stop()
-
-
-@asynccontextmanager
-async def opened(url: str, lease_seconds: float = 5.0) -> AsyncIterator[Journal]:
-    from greenroom.delivery.journal.redis.journal import open_redis_journal
-
-    async with open_redis_journal(url, lease_seconds=lease_seconds) as journal:
-        yield journal
 
 
 async def test_a_wrong_password_is_named_and_not_shown() -> None:
@@ -108,6 +92,35 @@ async def test_what_accepted_means_is_said_where_it_is_not_on_the_disk(
             pass
     assert said in caplog.text
     assert bool(said) == bool(caplog.text)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(60, "60 s ahead of"), (-60, "60 s behind")])
+def test_a_clock_that_differs_by_a_minute_is_told_in_one_line(
+    seconds: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    from greenroom.delivery.journal.redis.client import RedisClient
+    from greenroom.delivery.journal.redis.connections.address import RedisAddress
+    from greenroom.delivery.journal.redis.server_check import check_server
+
+    with closing(RedisClient(RedisAddress.of(redis_server().url(0)))) as client:
+        check_server(client, "there", lambda: int(time.time()) + seconds)
+        apart = [each for each in caplog.messages if each.startswith("the clock of this machine")]
+        assert len(apart) == 1
+        assert re.search(said.replace("60", "(59|60|61)"), apart[0])
+        check_server(client, "there", lambda: time.time() + 2)
+    assert len([each for each in caplog.messages if "the clock of this" in each]) == 1
+
+
+async def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    url = redis_url_of(tmp_path)
+    async with opened(url) as journal:
+        await journal.append([record(1)])
+    redis_server().command("HSET", "greenroom", "version", "99", number=number_of(tmp_path))
+    with pytest.raises(JournalTooNew, match="has version 99 of a journal"):
+        async with opened(url):
+            pass
+    found = redis_server().command("HGET", "greenroom", "version", number=number_of(tmp_path))
+    assert found.split(b"\r\n")[1] == b"99"
 
 
 async def test_a_replica_is_refused() -> None:

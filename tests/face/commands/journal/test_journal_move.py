@@ -52,3 +52,10 @@ def test_a_file_is_no_target(journal: Path, tmp_path: Path) -> None:
     refused = greenroom("journal", "move", "copy.db", cwd=tmp_path)
     assert refused.code == 2
     assert "a journal moves to a database" in refused.err
+
+
+def test_redis_is_no_target_and_the_way_there_is_named(journal: Path, tmp_path: Path) -> None:
+    refused = greenroom("journal", "move", "redis://ann:secret@h/0", cwd=tmp_path)
+    assert refused.code == 2
+    assert "run `greenroom journal export FILE`, then `import FILE --journal redis" in refused.err
+    assert "secret" not in refused.err

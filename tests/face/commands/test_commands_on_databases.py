@@ -1,9 +1,12 @@
-"""Commands that read a journal read one in Postgres, too, and say the same of it."""
+"""Commands that read a journal read one in Postgres or Redis, too, and say the same of it."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
@@ -13,12 +16,16 @@ from greenroom.delivery.events.going_on import GoesOn, StepResult
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import Entry
+from greenroom.delivery.upkeep.journal_export import export_journal
+from greenroom.delivery.upkeep.journal_upkeep import no_progress
 from tests.delivery.history.run_story import Afternoon, Author, write
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
+from tests.delivery.journal.redis_server import NEEDS_REDIS, redis_url_of
 from tests.face.cli import greenroom
 
-pytestmark = [NEEDS_POSTGRES, pytest.mark.requirement("R43")]
+pytestmark = pytest.mark.requirement("R43")
 
+Write: TypeAlias = Callable[..., None]
 BOB = UserId("bob")
 READING = [
     "events",
@@ -52,6 +59,18 @@ def write_to_postgres(url: str, *entries: Entry) -> None:
         PostgresStore(PostgresDatabase(connection)).append(entries)
 
 
+def write_to_redis(url: str, *entries: Entry) -> None:
+    """Import them from a file."""
+    from greenroom.delivery.upkeep.redis.whole_redis import WholeRedis
+
+    lines: list[bytes] = []
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "greenroom.db"
+        write(file, *entries)
+        export_journal(file, lines.append)
+    WholeRedis(url).import_from(lines, no_progress)
+
+
 @attrs.frozen
 class Story:
     """What is kept in both journals, and ids in it."""
@@ -73,33 +92,40 @@ def story() -> Story:
     return Story(entries, {**ids, "thread": thread, "open": run})
 
 
-@pytest.fixture
-def url(story: Story, tmp_path: Path) -> str:
-    url = database_of(tmp_path)
-    write_to_postgres(url, *story.entries)
-    return url
+DATABASES = [
+    pytest.param(database_of, write_to_postgres, marks=NEEDS_POSTGRES, id="postgres"),
+    pytest.param(redis_url_of, write_to_redis, marks=NEEDS_REDIS, id="redis"),
+]
+"""What gives the URL of a database of a test, and what writes to it."""
 
 
-def test_a_command_says_the_same_of_a_journal_in_postgres_as_of_one_in_a_file(
-    story: Story, url: str, tmp_path: Path
+@pytest.mark.parametrize(("url_of", "write_to"), DATABASES)
+def test_a_command_says_the_same_of_a_journal_in_a_database_as_of_one_in_a_file(
+    url_of: Callable[[Path], str], write_to: Write, story: Story, tmp_path: Path
 ) -> None:
+    write_to(url := url_of(tmp_path), *story.entries)
     write(tmp_path / "greenroom.db", *story.entries)
     for words in READING:
         asked = words.format(**story.ids).split()
         of_file = greenroom(*asked, cwd=tmp_path)
         assert (of_file.code, of_file.err, bool(of_file.out)) == (0, "", True)
-        of_postgres = greenroom(*asked, "--journal", url, cwd=tmp_path)
-        assert (words, of_postgres.err) == (words, "")
-        assert of_postgres == of_file
+        of_database = greenroom(*asked, "--journal", url, cwd=tmp_path)
+        assert (words, of_database.err) == (words, "")
+        assert of_database == of_file
 
 
-def test_where_there_is_no_journal_in_postgres_a_command_says_so(tmp_path: Path) -> None:
-    said = greenroom("events", "--journal", database_of(tmp_path), cwd=tmp_path)
+@pytest.mark.parametrize(("url_of", "write_to"), DATABASES)
+def test_where_there_is_no_journal_in_a_database_a_command_says_so(
+    url_of: Callable[[Path], str], write_to: Write, tmp_path: Path
+) -> None:
+    said = greenroom("events", "--journal", url_of(tmp_path), cwd=tmp_path)
     assert said.code == 1
     assert "has no journal" in said.err
 
 
-def test_a_command_needs_no_right_but_to_read(url: str, tmp_path: Path) -> None:
+@NEEDS_POSTGRES
+def test_a_command_needs_no_right_but_to_read(story: Story, tmp_path: Path) -> None:
+    write_to_postgres(url := database_of(tmp_path), *story.entries)
     name = urlsplit(url).path[1:]
     grants = (
         "CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA greenroom TO reader;"

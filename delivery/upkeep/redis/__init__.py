@@ -1,0 +1,1 @@
+"""Upkeep of a journal in Redis."""
