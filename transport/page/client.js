@@ -16,74 +16,18 @@ var __exportAll = (all, no_symbols) => {
 };
 
 //#endregion
-//#region ../js/src/errors.ts
-/** What a client's methods fail with. `code` is a close code (docs/protocol.md, "Close codes"); `temporary` says whether the same
-*  call may succeed later. */
-var GreenroomError = class extends Error {
-	code;
-	temporary;
-	constructor({ code, message, temporary }) {
-		super(message);
-		this.name = "GreenroomError";
-		this.code = code;
-		this.temporary = temporary;
-	}
-};
-
-//#endregion
-//#region ../js/src/event_stream.ts
-const MOST$1 = 4096;
-const TOO_SLOW = 4103;
-/** What a source pushes is read in order, from now on. A reader that is too slow gets an error in place of what it missed. */
-var EventStream = class {
-	#items = [];
-	#isOver = false;
-	#error;
-	#wake;
-	#leave;
-	/** `follow` is called with this stream, and returns what ends it. */
-	constructor(follow) {
-		this.#leave = follow(this);
-	}
-	push(items) {
-		if (this.#isOver) return;
-		if (this.#items.length > MOST$1) return this.end(new GreenroomError({
-			code: TOO_SLOW,
-			message: `more than ${MOST$1} events waited to be read`,
-			temporary: true
-		}));
-		for (const item of items) this.#items.push(item);
-		this.#wake?.();
-	}
-	/** Nothing follows what was pushed. */
-	end(error) {
-		this.#isOver = true;
-		this.#error = error;
-		if (error) this.#items = [];
-		this.#wake?.();
-	}
-	async next() {
-		while (!this.#items.length && !this.#isOver) await new Promise((resolve) => this.#wake = resolve);
-		if (this.#items.length) return {
-			done: false,
-			value: this.#items.shift()
-		};
-		this.#leave();
-		if (this.#error) throw this.#error;
-		return {
-			done: true,
-			value: void 0
-		};
-	}
-	async return() {
-		this.#items = [];
-		this.end();
-		return this.next();
-	}
-	[Symbol.asyncIterator]() {
-		return this;
-	}
-};
+//#region ../js/src/later.ts
+/** An iterator that reads another one, once it is there. */
+function later(loading) {
+	return {
+		next: async () => (await loading).next(),
+		return: async () => (await loading).return(),
+		[Symbol.asyncIterator]() {
+			return this;
+		}
+	};
+}
+var init_later = __esmMin((() => {}));
 
 //#endregion
 //#region ../js/src/protocol/events.ts
@@ -91,6 +35,7 @@ var EventStream = class {
 function offsetsOf({ offset, data }) {
 	return "merges" in data && data.merges ? [...data.merges, offset] : [offset];
 }
+var init_events = __esmMin((() => {}));
 
 //#endregion
 //#region ../js/src/clock.ts
@@ -112,16 +57,13 @@ var Emitter = class {
 		return () => void listeners.delete(listener);
 	}
 	emit(name, value) {
-		for (const listener of [...this.#listeners.get(name) ?? []]) guard(() => listener(value));
+		for (const listener of [...this.#listeners.get(name) ?? []]) try {
+			listener(value);
+		} catch (error) {
+			console.error("a listener failed:", error);
+		}
 	}
 };
-function guard(act) {
-	try {
-		act();
-	} catch (error) {
-		console.error("a listener failed:", error);
-	}
-}
 
 //#endregion
 //#region ../js/src/endpoint.ts
@@ -135,8 +77,24 @@ function endpoint(url) {
 const bearer = (token) => "greenroom.bearer." + btoa(String.fromCharCode(...new TextEncoder().encode(token))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
 //#endregion
+//#region ../js/src/errors.ts
+var GreenroomError;
+var init_errors = __esmMin((() => {
+	GreenroomError = class extends Error {
+		constructor({ code, message, temporary }) {
+			super(message);
+			Object.assign(this, {
+				name: "GreenroomError",
+				code,
+				temporary
+			});
+		}
+	};
+}));
+
+//#endregion
 //#region ../js/src/protocol/codes.ts
-var NO_CODE, BAD_DATA, FRAME_TOO_BIG, HEARTBEAT_MISSED, TOKEN_EXPIRING, POSITION_LOST, BAD_TOKEN, PROTOCOL_ERROR, IDENTITY_CHANGED, SUPERSEDED, RATE_LIMIT, DISCONNECTED;
+var NO_CODE, BAD_DATA, FRAME_TOO_BIG, HEARTBEAT_MISSED, TOKEN_EXPIRING, POSITION_LOST, BAD_TOKEN, PROTOCOL_ERROR, IDENTITY_CHANGED, SUPERSEDED, RATE_LIMIT, DISCONNECTED, isRefusal;
 var init_codes = __esmMin((() => {
 	NO_CODE = 1006;
 	BAD_DATA = 1007;
@@ -150,15 +108,16 @@ var init_codes = __esmMin((() => {
 	SUPERSEDED = 4504;
 	RATE_LIMIT = 4507;
 	DISCONNECTED = 4509;
+	isRefusal = (code) => code === 1007 || code === 1009 || code >= 4500;
 }));
 
 //#endregion
 //#region ../js/src/link.ts
 init_codes();
 function openSocket(Socket, { url, token, on }) {
-	const socket = new Socket(url.href.replace(/^http/, "ws"), ["greenroom.v1", ...token ? [bearer(token)] : []]);
+	const socket = new Socket(url.href.replace(/^http/, "ws"), token ? ["greenroom.v1", bearer(token)] : ["greenroom.v1"]);
 	socket.onopen = () => on("opened");
-	socket.onmessage = ({ data }) => on("received", String(data));
+	socket.onmessage = ({ data }) => on("received", data);
 	socket.onerror = () => {};
 	socket.onclose = ({ code, reason }) => on("lost", code || 1006, reason);
 	return {
@@ -168,125 +127,33 @@ function openSocket(Socket, { url, token, on }) {
 }
 
 //#endregion
-//#region ../js/src/page_life.ts
-const LOOK_MS = 1e3, SLEPT_MS = 5e3;
-/** Watch the page, if there is one; `leave` is called when it is left. Returns what ends it. */
-function watchPage(on, leave, clock) {
-	const end = new AbortController();
-	const { signal } = end;
-	const page = globalThis.document;
-	const look = () => page.hidden ? on("hidden") : on("woke");
-	const listeners = {
-		online: () => on("woke", true),
-		offline: () => on("offline"),
-		visibilitychange: look,
-		freeze: () => on("hidden"),
-		resume: () => on("woke"),
-		pagehide: ({ persisted }) => {
-			on(persisted ? "suspend" : "hidden");
-			leave();
-		},
-		pageshow: ({ persisted }) => persisted && on("woke")
-	};
-	for (const [name, listener] of Object.entries(listeners)) globalThis.addEventListener?.(name, listener, {
-		signal,
-		capture: true
-	});
-	if (page) watchClock(clock, signal, () => page.hidden || on("woke"));
-	return () => end.abort();
-}
-/** While a machine sleeps timers stand still and the clock goes on; no event says so. */
-function watchClock(clock, signal, woke) {
-	const before = clock.date();
-	clock.setTimeout(() => {
-		if (signal.aborted) return;
-		if (clock.date() - before > SLEPT_MS) woke();
-		watchClock(clock, signal, woke);
-	}, LOOK_MS);
-}
-
-//#endregion
 //#region ../js/src/protocol/frames.ts
 /** A frame as text. The server refuses half a surrogate pair, which is no text (RFC 8259 §8.2): U+FFFD takes its place.
 *  JSON.stringify writes such a half as an escape of its own, and nothing else as \ud8.. to \udf... */
-const encode = (frame) => globalThis.JSON.stringify(frame).replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, (escape, half) => half ? "�" : escape);
+const encode = (frame) => JSON.stringify(frame).replace(/(\\\\)|\\ud[89a-f]../g, (_, backslash) => backslash ?? "�");
 const byteLength = (text) => new TextEncoder().encode(text).length;
 
 //#endregion
-//#region ../js/src/protocol/open_asks.ts
-/** Those that are open after these events; the same list if nothing changed. */
-function stillOpen(asks, events) {
-	for (const event of events) {
-		if (!event.kind.startsWith("input_") || !("ask" in event.data)) continue;
-		const { ask } = event.data;
-		asks = asks.filter(({ data }) => data.ask !== ask);
-		if (event.kind === "input_requested") asks = [...asks, event];
-	}
-	return asks;
-}
-
-//#endregion
 //#region ../js/src/protocol/position.ts
-/** The position after a `ready`: ours if the server knows it, otherwise the place that it sends from. */
-function opened(before, ready) {
-	const { session, epoch, user, from } = ready;
-	const isOther = before !== void 0 && (before.epoch !== epoch || before.user !== user);
-	if (before && ready.recovered && !isOther) return {
-		position: {
-			...before,
-			session,
-			event: before.event ?? eventAt(before.offset, ready)
-		},
-		beyond: void 0,
-		isOther
-	};
-	const beyond = isOther ? 0 : before && from;
-	return {
-		position: {
-			session,
-			epoch,
-			user,
-			offset: from,
-			event: eventAt(from, ready)
-		},
-		beyond,
-		isOther
-	};
-}
-const eventAt = (offset, ready) => offset === ready.from ? ready.event ?? void 0 : void 0;
-/** The events of a frame that are new, up to the first gap, and the position after them. A gap at `allowed` is none: the
-*  server left it after a resume, too, and that is its last word on it. */
-function advance(position, events, allowed) {
+/** Where the journal is after an event. */
+const endOf = (event) => event.kind === "superseded" ? Math.max(event.offset, event.data.through) : event.offset;
+/** The events of a frame that are new, up to the first gap. A gap at `allowed` is none: the server left it after a resume, too, and
+*  that is its last word on it. */
+function following(offset, events, allowed) {
 	const fresh = [];
-	let { offset, event: known } = position;
-	let isGap = false;
 	for (const event of events) {
-		const end = event.kind === "superseded" ? Math.max(event.offset, event.data.through) : event.offset;
-		if (end <= offset) continue;
-		isGap = event.offset > offset + 1 && offset !== allowed;
-		if (isGap) break;
-		known = end === event.offset ? event.id : void 0;
-		offset = end;
+		if (endOf(event) <= offset) continue;
+		if (event.offset > offset + 1 && offset !== allowed) break;
+		offset = endOf(event);
 		fresh.push(event);
 	}
-	return {
-		fresh,
-		isGap,
-		position: {
-			...position,
-			offset,
-			event: known
-		}
-	};
+	return fresh;
 }
 
 //#endregion
 //#region ../js/src/protocol/arrivals.ts
 var Arrivals = class {
 	position;
-	asks = [];
-	/** Events since the last ack. */
-	unacked = 0;
 	#do;
 	#acked = 0;
 	#gapAt;
@@ -294,17 +161,13 @@ var Arrivals = class {
 		[this.position, this.#do] = [position, act];
 	}
 	place(position) {
-		this.position = position;
-		this.#do("save", "position", position);
+		this.#do("save", "position", this.position = position);
 	}
 	get hello() {
-		const { session, epoch, offset, event } = this.position ?? {};
+		const { user, ...place } = this.position ?? {};
 		return {
 			type: "hello",
-			session,
-			epoch,
-			offset,
-			event,
+			...place,
 			client: {
 				name: "greenroom-js",
 				version: "1"
@@ -317,431 +180,160 @@ var Arrivals = class {
 			]
 		};
 	}
-	ready(ready) {
-		const result = opened(this.position, ready);
-		this.place(result.position);
-		this.#acked = result.position.offset;
-		this.unacked = 0;
-		if (result.beyond !== void 0) this.#gapAt = void 0;
-		return result;
+	get offset() {
+		return this.position?.offset ?? 0;
 	}
-	/** Hand over what is new. Returns why to leave, if that is so. */
-	events(epoch, events) {
-		if (epoch !== this.position?.epoch) return "another journal answers";
-		const { fresh, isGap, position } = advance(this.position, events, this.#gapAt);
-		if (fresh.length) this.#deliver(fresh, position);
-		return isGap ? this.#gap(position.offset) : void 0;
+	/** How far what arrived is ahead of what was acknowledged. */
+	get unacked() {
+		return this.offset - this.#acked;
 	}
-	/** Frames keep their order: an event written before the ping that has not arrived is lost. Returns why to leave, if that is so. */
-	ping(written) {
-		const offset = this.position?.offset ?? 0;
-		return written !== void 0 && written > offset && offset !== this.#gapAt ? this.#gap(offset) : void 0;
+	/** Stay where we are if the server knows the place, otherwise begin where it sends from. Returns what no longer counts, if it does. */
+	ready({ session, epoch, user, from, event, recovered }) {
+		const before = this.position;
+		const isSame = before?.epoch === epoch && before.user === user;
+		const ours = isSame && recovered ? before : void 0;
+		const offset = this.#acked = ours?.offset ?? from;
+		this.place({
+			session,
+			epoch,
+			user,
+			offset,
+			event: ours?.event ?? (offset === from && event ? event : void 0)
+		});
+		if (!before || ours) return void 0;
+		this.#gapAt = void 0;
+		return {
+			beyond: isSame ? from : 0,
+			isOther: !isSame
+		};
+	}
+	/** Hand over what is new, and return it. */
+	events(events) {
+		const fresh = following(this.offset, events, this.#gapAt);
+		const last = fresh.at(-1);
+		if (!last) return fresh;
+		this.place({
+			...this.position,
+			offset: endOf(last),
+			event: last.offset === endOf(last) ? last.id : void 0
+		});
+		this.#do("tell", "events", fresh);
+		return fresh;
+	}
+	/** Frames keep their order: whether what was written before is lost, as it has not arrived. The same gap again after a resume is
+	*  the server's last word on it. */
+	isGap(written) {
+		if (written <= this.offset || this.#gapAt === this.offset) return false;
+		this.#gapAt = this.offset;
+		return true;
 	}
 	/** The ack that is due; asking for it counts as sending it. */
 	ack() {
-		this.unacked = 0;
-		const offset = this.position?.offset ?? 0;
-		return offset > this.#acked ? {
+		return this.unacked > 0 ? {
 			type: "ack",
-			offset: this.#acked = offset
+			offset: this.#acked = this.offset
 		} : void 0;
 	}
-	setAsks(asks) {
-		if (asks === this.asks || !asks.length && !this.asks.length) return;
-		this.asks = asks;
-		this.#do("tell", "asks", asks);
-	}
-	#deliver(fresh, position) {
-		this.place(position);
-		this.#do("tell", "events", fresh);
-		this.setAsks(stillOpen(this.asks, fresh));
-		this.unacked += fresh.length;
-	}
-	/** The same gap again after a resume is the server's last word on it. */
-	#gap(offset) {
-		this.#gapAt = offset;
-		return "an event did not arrive";
-	}
 };
-
-//#endregion
-//#region ../js/src/protocol/coming_back.ts
-init_codes();
-const FIRST_MS = 500, LONGEST_MS = 2e4;
-/** Codes that are final, or not, without regard to `isTemporary`: final unless this excuse holds. */
-const FINAL_UNLESS = {
-	[BAD_DATA]: "wasDropped",
-	[FRAME_TOO_BIG]: "wasDropped",
-	[BAD_TOKEN]: "hasTries",
-	[PROTOCOL_ERROR]: "wasHello",
-	[SUPERSEDED]: "isForgotten",
-	[DISCONNECTED]: "wasAsked"
-};
-/** What would be refused again is left out. */
-function isFinal(code, excuses) {
-	const excuse = FINAL_UNLESS[code];
-	return excuse ? !excuses[excuse] : !isTemporary(code);
-}
-/** Exponential with full jitter: `random` is from 0 to 1, `attempts` from 0. */
-const backOff = (random, attempts) => random * Math.min(LONGEST_MS, FIRST_MS * 2 ** attempts);
-/** Whether the same client may come back as it is. */
-const isTemporary = (code) => code < 4500 || code > 4999;
-/** Codes after which the next token must be a new one. */
-const wantsNewToken = (code) => code === 4104 || code === 4500 || code === 4509;
 
 //#endregion
 //#region ../js/src/protocol/attempts.ts
-init_codes();
-const BAD_TOKENS = 2;
+const FIRST_MS = 500, LONGEST_MS = 2e4;
+const STABLE_MS = 5e3;
 var Attempts = class {
 	#env;
-	#via = "websocket";
 	#count = 0;
 	#unopened = 0;
-	#badTokens = 0;
+	#readyAt = Infinity;
 	constructor(env) {
 		this.#env = env;
 	}
-	/** Whether another token may be accepted. */
-	get hasTries() {
-		return this.#badTokens < BAD_TOKENS;
-	}
 	begin() {
-		this.#count = this.#unopened = this.#badTokens = 0;
+		this.#count = this.#unopened = 0;
 	}
 	/** Server-sent events take each third turn, after two of WebSocket; what worked is kept to. */
 	next() {
-		return this.#via = this.#unopened % 3 === 2 ? "sse" : "websocket";
+		return this.#unopened % 3 === 2 ? "sse" : "websocket";
 	}
 	ready() {
-		this.#badTokens = 0;
-		this.#unopened = this.#via === "sse" ? 2 : 0;
-	}
-	/** The connection has lived long enough to forget earlier failures. */
-	stable() {
-		this.#count = 0;
+		if (this.next() === "websocket") this.#unopened = 0;
+		this.#readyAt = this.#env.now();
 	}
 	/** Another network may let WebSockets pass. */
 	online() {
 		this.#unopened = 0;
 	}
-	lost(code, wasOpen) {
+	lost(wasOpen) {
 		if (!wasOpen) this.#unopened += 1;
-		if (code === 4500) this.#badTokens += 1;
+		if (this.#env.now() - this.#readyAt > STABLE_MS) this.#count = 0;
+		this.#readyAt = Infinity;
 	}
 	/** The ms to wait before the next attempt, at least as long as the server asked for. */
 	wait(asked) {
-		const { random } = this.#env;
-		const wanted = asked ? asked.after_ms + random() * asked.jitter_ms : 0;
-		return this.#count++ || !asked ? Math.max(wanted, backOff(random(), this.#count - 1)) : wanted;
+		const failures = this.#count++;
+		if (!asked) return this.backOff(failures);
+		return Math.max(asked.after_ms + this.#env.random() * asked.jitter_ms, failures && this.backOff(failures));
 	}
-};
-
-//#endregion
-//#region ../js/src/protocol/liveness.ts
-const OPEN_MS = 15e3;
-const AWAKE_MS = 2500;
-const SLOWEST_LINK = 4 * 1024;
-const LONGEST_TIMER$1 = 2 ** 31 - 1;
-var Liveness = class {
-	#do;
-	#probe;
-	#large = 0;
-	constructor(act) {
-		this.#do = act;
-	}
-	/** A connection begins to open; `isProbed`: one that was opening may be dead. */
-	opening(isProbed = false) {
-		this.#watch(isProbed ? AWAKE_MS : OPEN_MS);
-	}
-	heard(frame) {
-		this.#large = frame.type === "large" ? 1e3 * frame.bytes / SLOWEST_LINK : 0;
-	}
-	/** Something came. */
-	alive(heartbeat) {
-		this.#watch((this.#probe ? AWAKE_MS : 1.5 * heartbeat) + this.#large);
-	}
-	/** The request to ask for a sign of life with, unless one waits. Before the first event nothing needs an ack; this answer is
-	*  short and cheap for the server. */
-	ask(id) {
-		this.#watch(AWAKE_MS + this.#large);
-		if (this.#probe) return void 0;
-		this.#probe = id;
-		return {
-			type: "history",
-			id,
-			before: 1,
-			limit: 1
-		};
-	}
-	isSign(id) {
-		const isSign = id === this.#probe;
-		if (isSign) this.#probe = void 0;
-		return isSign;
-	}
-	over() {
-		this.#probe = void 0;
-		this.#large = 0;
-		this.#do("wait", "silent");
-	}
-	#watch(ms) {
-		this.#do("wait", "silent", Math.min(ms, LONGEST_TIMER$1));
-	}
-};
-
-//#endregion
-//#region ../js/src/protocol/pacer.ts
-const SHARE = .8;
-var Pacer = class {
-	#perMs = 0;
-	#burst = 0;
-	#level = 0;
-	#at = 0;
-	/** A new connection has a new allowance. The defaults are the server's own, until it says. */
-	restart(now, perSecond = 50, burst = 100) {
-		this.#perMs = SHARE * perSecond / 1e3;
-		this.#level = this.#burst = Math.max(1, SHARE * burst);
-		this.#at = now;
-	}
-	/** 0 if a frame may go now, which counts it; otherwise the ms to wait. */
-	take(now) {
-		this.#level = Math.min(this.#burst, this.#level + this.#perMs * (now - this.#at));
-		this.#at = now;
-		if (this.#level < 1) return (1 - this.#level) / this.#perMs;
-		this.#level -= 1;
-		return 0;
-	}
-};
-
-//#endregion
-//#region ../js/src/protocol/reports.ts
-const MOST_DISPLAYED = 1e4, MOST_CONFIRMED = 256;
-const AT_ONCE$1 = 200;
-const OFFSET_BYTES = 20;
-var Reports = class {
-	#displayed = /* @__PURE__ */ new Set();
-	#confirmed = [];
-	displayed(offsets) {
-		for (const offset of offsets) this.#displayed.add(offset);
-		for (const offset of this.#displayed) if (this.#displayed.size > MOST_DISPLAYED) this.#displayed.delete(offset);
-	}
-	confirm(frame) {
-		this.#confirmed = [...this.#confirmed, frame].slice(-MOST_CONFIRMED);
-	}
-	/** The next report to send, if there is one. */
-	next(maxFrameBytes = 16 * 1024) {
-		const offsets = [...this.#displayed].sort((a, b) => a - b).slice(0, Math.min(AT_ONCE$1, Math.floor(maxFrameBytes / OFFSET_BYTES)));
-		for (const offset of offsets) this.#displayed.delete(offset);
-		return offsets.length ? {
-			type: "displayed",
-			offsets
-		} : this.#confirmed.shift();
-	}
-	/** The connection is gone with these frames in its queue: their reports are to be made again. */
-	lost(frames) {
-		for (const frame of frames) {
-			if (frame.type === "displayed") this.displayed(frame.offsets);
-			if (frame.type === "confirm") this.confirm(frame);
-		}
-	}
-	/** Events beyond this offset no longer count, and neither do reports on them. */
-	forget(beyond) {
-		this.#displayed = new Set([...this.#displayed].filter((offset) => offset <= beyond));
-		this.#confirmed = this.#confirmed.filter(({ offset }) => offset <= beyond);
-	}
-};
-
-//#endregion
-//#region ../js/src/protocol/outgoing.ts
-var Outgoing = class {
-	reports = new Reports();
-	#env;
-	#requests;
-	#do;
-	#pacer = new Pacer();
-	#queue = [];
-	constructor(env, requests, act) {
-		[this.#env, this.#requests, this.#do] = [
-			env,
-			requests,
-			act
-		];
-	}
-	/** A new connection has a new allowance. */
-	begin({ frames_per_second, frames_burst }) {
-		this.#pacer.restart(this.#env.now(), frames_per_second, frames_burst);
-	}
-	/** Send in its turn. An ack covers those before it: one that waits is replaced. */
-	send(frame) {
-		if (frame.type === "ack") this.#queue = this.#queue.filter(({ type }) => type !== "ack");
-		this.#queue.push(frame);
-		this.pump();
-	}
-	/** Send before everything that waits. */
-	sendFirst(frame) {
-		this.#queue.unshift(frame);
-		this.pump();
-	}
-	/** What is due. */
-	sendRequests() {
-		for (const frame of this.#requests.due()) this.send(frame);
-		this.#do("wait", "dispatch", this.#requests.wait);
-	}
-	/** Returns whether all reports are on their way. */
-	sendReports(maxFrameBytes) {
-		while (!this.#queue.length) {
-			const frame = this.reports.next(maxFrameBytes);
-			if (!frame) return true;
-			this.send(frame);
-		}
-		return false;
-	}
-	pump() {
-		let ms;
-		while (this.#queue.length && !(ms = this.#pacer.take(this.#env.now()))) {
-			const frame = this.#queue.shift();
-			if ("id" in frame) this.#requests.wrote(frame.id);
-			this.#do("send", frame);
-		}
-		if (this.#queue.length) this.#do("wait", "pace", ms);
-	}
-	/** The connection is gone: what had no answer is sent again on the next one. */
-	lost() {
-		this.reports.lost(this.#queue);
-		this.#requests.lost();
-		this.#queue = [];
-		this.#do("wait", "pace");
-	}
-};
-
-//#endregion
-//#region ../js/src/protocol/renewal.ts
-const LONGEST_TIMER = 2 ** 31 - 1;
-var Renewal = class {
-	#env;
-	#do;
-	#failures = 0;
-	#id;
-	constructor(env, act) {
-		[this.#env, this.#do] = [env, act];
-	}
-	/** A token was accepted that expires at `expires`: ask for another a minute before, half-way through a shorter one. Not at all
-	*  where it does not expire, or seems to have: the server has just accepted it, so our clock is wrong, and 4104 comes in time. */
-	plan(expires) {
-		const left = (expires ?? 0) - this.#env.date();
-		this.#failures = 0;
-		this.#do("wait", "renew", left > 0 ? Math.min(Math.max(left - 6e4, left / 2, 1e3), LONGEST_TIMER) : void 0);
-	}
-	/** There is none yet, or it was refused; the connection lives on. */
-	later() {
-		this.#do("wait", "renew", 1e3 + backOff(this.#env.random(), this.#failures++));
-	}
-	request(token) {
-		return {
-			type: "refresh",
-			id: this.#id = this.#env.id(),
-			token
-		};
-	}
-	/** Returns whether this was the answer to our request. */
-	answered(reply) {
-		if (reply.id !== this.#id) return false;
-		if (reply.ok) this.plan(reply["expires"]);
-		else this.later();
-		return true;
+	/** Exponential with full jitter: the ms to wait after this many failures, from 0. */
+	backOff(failures) {
+		return this.#env.random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** failures);
 	}
 };
 
 //#endregion
 //#region ../js/src/protocol/requests.ts
 init_codes();
-const MOST = 256;
-const TRIES = 3;
+const MOST$1 = 256;
 var Requests = class {
-	#env;
+	pending = /* @__PURE__ */ new Map();
 	#do;
-	#pending = /* @__PURE__ */ new Map();
 	#largest = 1024 * 1024;
-	constructor(env, act) {
-		[this.#env, this.#do] = [env, act];
+	constructor(act) {
+		this.#do = act;
 	}
 	/** Every `say` without an answer. */
 	get said() {
-		return this.#all.map(({ frame }) => frame).filter((frame) => frame.type === "say");
+		return this.all.map(({ frame }) => frame).filter((frame) => frame.type === "say");
+	}
+	get all() {
+		return [...this.pending.values()];
 	}
 	/** Keep it until it is answered, unless it can never be sent. */
 	add(frame) {
-		if (this.#pending.has(frame.id)) return;
+		if (this.pending.has(frame.id)) return;
 		const bytes = byteLength(encode(frame));
-		if (bytes > this.#largest) return this.#tell(frame, tooBig(bytes, this.#largest));
-		if (this.#pending.size >= MOST) return this.#tell(frame, {
-			...refusal(RATE_LIMIT, `${MOST} requests wait already`),
-			temporary: true
-		});
-		this.#pending.set(frame.id, {
+		if (bytes > this.#largest) return this.conclude(frame, tooBig(bytes, this.#largest));
+		if (this.pending.size >= MOST$1) return this.conclude(frame, refusal(RATE_LIMIT, `${MOST$1} wait already`, true));
+		this.pending.set(frame.id, {
 			frame,
 			bytes,
-			tries: 0,
-			due: this.#env.now(),
-			wasSent: false
+			due: 0,
+			tries: 0
 		});
 		this.#save(frame);
 	}
-	/** Requests to send now. They count as handed over. */
-	due() {
-		const due = this.#all.filter((request) => request.due <= this.#env.now());
-		for (const request of due) request.due = Infinity;
-		return due.map(({ frame }) => frame);
+	/** The next one to send now. It counts as sent. */
+	next(now) {
+		const request = this.all.find(({ due }) => due <= now);
+		if (request) request.due = Infinity;
+		return request?.frame;
 	}
-	/** The ms until the next request is due, if one is. */
-	get wait() {
-		const next = Math.min(...this.#all.map(({ due }) => due));
-		return next < Infinity ? next - this.#env.now() : void 0;
-	}
-	wrote(id) {
-		const request = this.#pending.get(id);
-		if (request) request.wasSent = true;
-	}
-	/** A temporary refusal is tried again later, a few times. */
-	answered(reply) {
-		const request = this.#pending.get(reply.id);
-		if (!request) return;
-		if (reply.ok) this.#settle(request, void 0, reply);
-		else if (reply.error.temporary && request.tries < TRIES) request.due = this.#env.now() + 1e3 * 2 ** ++request.tries;
-		else this.#settle(request, reply.error);
-	}
-	/** The connection is gone: everything is due again. */
-	lost() {
-		for (const request of this.#all) [request.due, request.wasSent] = [this.#env.now(), false];
-	}
-	/** The server closed the connection with `code`: give up the requests that made it do so, the largest of those in the air, or
-	*  all of them where the code does not tell which. Returns whether there was one. */
-	broke(code, reason) {
-		const sent = this.#all.filter(({ wasSent }) => wasSent).sort((a, b) => b.bytes - a.bytes);
-		if (code === 1009) sent.length &&= 1;
-		else if (code !== 1007 && code !== 4502) return false;
-		for (const request of sent) this.#settle(request, code === 1009 ? tooBig(request.bytes) : refusal(code, `the server could not read it: ${reason}`));
-		return sent.length > 0;
+	/** There is no connection: everything is due on the next one. */
+	again() {
+		for (const request of this.all) request.due = 0;
 	}
 	/** The server takes frames of this many bytes. */
-	limit(largest) {
+	limit(largest = Infinity) {
 		this.#largest = largest;
-		for (const request of this.#all) if (request.bytes > largest) this.#settle(request, tooBig(request.bytes, largest));
+		for (const { frame, bytes } of this.all) if (bytes > largest) this.conclude(frame, tooBig(bytes, largest));
 	}
 	/** No answer is waited for any more; `isSaidKept`: except to what was said. */
 	giveUp(failure, isSaidKept) {
-		for (const request of this.#all) if (!isSaidKept || request.frame.type !== "say") this.#settle(request, failure);
+		for (const { frame } of this.all) if (!isSaidKept || frame.type !== "say") this.conclude(frame, failure);
 	}
-	get #all() {
-		return [...this.#pending.values()];
-	}
-	#settle({ frame }, error, result) {
-		this.#pending.delete(frame.id);
-		this.#save(frame);
-		this.#tell(frame, error, result);
-	}
-	#tell(frame, error, result) {
+	conclude(frame, error, result) {
 		const { id } = frame;
+		if (this.pending.delete(id)) this.#save(frame);
 		if (frame.type === "say" && error) this.#do("tell", "refused", {
 			id,
 			body: frame.body,
@@ -749,8 +341,8 @@ var Requests = class {
 		});
 		else if (frame.type === "say") this.#do("tell", "said", {
 			id,
-			run: String(result?.["run"]),
-			thread: String(result?.["thread"])
+			run: result?.["run"],
+			thread: result?.["thread"]
 		});
 		this.#do("settle", id, error, result);
 	}
@@ -759,20 +351,23 @@ var Requests = class {
 		if (type === "say") this.#do("save", "unanswered", this.said);
 	}
 };
-const refusal = (code, message) => ({
+const refusal = (code, message, temporary = false) => ({
 	code,
 	message,
-	temporary: false
+	temporary
 });
 /** 16.4 kB */
 const kilobytes = (bytes) => `${Math.round(bytes / 100) / 10} kB`;
-const tooBig = (bytes, most) => refusal(FRAME_TOO_BIG, `it takes ${kilobytes(bytes)}, and the server takes ${most === void 0 ? "less" : `${kilobytes(most)} at most`}`);
+const tooBig = (bytes, most) => refusal(FRAME_TOO_BIG, `it takes ${kilobytes(bytes)}, and the server takes ${kilobytes(most)} at most`);
 
 //#endregion
 //#region ../js/src/protocol/saved.ts
-const isPosition = (saved) => typeof saved === "object" && saved !== null && "epoch" in saved && "offset" in saved && Number.isSafeInteger(saved.offset);
 const LONGEST_ID = 128;
-const isSay = (saved) => typeof saved === "object" && saved !== null && "type" in saved && saved.type === "say" && "id" in saved && typeof saved.id === "string" && saved.id !== "" && saved.id.length <= LONGEST_ID;
+const isPosition = (saved) => Number.isSafeInteger(saved?.["offset"]);
+function isSay(saved) {
+	const { type, id } = saved ?? {};
+	return type === "say" && typeof id === "string" && !!id && id.length <= LONGEST_ID;
+}
 
 //#endregion
 //#region ../js/src/protocol/states.ts
@@ -801,149 +396,95 @@ const TRANSITIONS = {
 //#region ../js/src/protocol/machine.ts
 init_codes();
 const ACK_MS = 50, ACK_EVENTS = 32;
-const REPORT_MS = 120;
-const STABLE_MS = 5e3;
+const OPEN_MS = 15e3;
+const SLOWEST_LINK = 4 * 1024;
+const SHARE$1 = .8;
+const MOST_EARLY = 256;
 var Machine = class {
 	state = "closed";
 	reason = null;
 	ready;
+	asks = [];
+	/** How many frames the server takes at once, and how many of them may still go. The upkeep makes room again. */
+	burst = 0;
+	room = 0;
+	phase = "idle";
+	env;
+	do;
 	arrivals;
-	#env;
-	#attempts;
-	#requests;
-	#outgoing;
-	#liveness;
-	#renewal;
-	#commands = [];
-	#phase = "idle";
+	attempts;
+	requests;
+	#upkeep;
+	#early = [];
+	#own = [];
 	#closing;
 	#tokenReason = "connect";
-	#isHidden = false;
-	#isOffline = false;
-	constructor(env, { position, unanswered }) {
-		const act = (...command) => this.#do(...command);
-		this.#env = env;
-		this.#attempts = new Attempts(env);
-		this.#requests = new Requests(env, act);
-		this.#outgoing = new Outgoing(env, this.#requests, act);
-		this.#liveness = new Liveness(act);
-		this.#renewal = new Renewal(env, act);
+	#largeMs = 0;
+	/** `act` takes what is to be done. */
+	constructor(env, { position, unanswered }, act) {
+		[this.env, this.do] = [env, act];
+		this.attempts = new Attempts(env);
+		this.requests = new Requests(act);
 		this.arrivals = new Arrivals(isPosition(position) ? position : void 0, act);
-		for (const frame of Array.isArray(unanswered) ? unanswered : []) if (isSay(frame)) this.#requests.add(frame);
-		if (Array.isArray(unanswered)) act("save", "unanswered", this.said);
+		for (const frame of Array.isArray(unanswered) ? unanswered : []) if (isSay(frame)) this.requests.add(frame);
+		if (unanswered) act("save", "unanswered", this.requests.said);
 	}
-	/** What is to be done because of an input. */
-	after([name, ...what]) {
-		this[name](...what);
-		const commands = this.#commands;
-		this.#commands = [];
-		return commands;
+	/** What is the upkeep's waits for it. A refusal always does: there is one, and nothing goes on without it. */
+	hear(...input) {
+		const [name, ...what] = input;
+		const part = name in this ? this : this.#upkeep;
+		if (part) part[name]?.(...what);
+		else if (this.#early.length < MOST_EARLY || name === "refused") this.#early.push(input);
+	}
+	loaded(upkeep) {
+		this.#upkeep = upkeep;
+		for (const input of this.#early.splice(0)) this.hear(...input);
+		if (this.ready) upkeep.begin(this.ready);
+	}
+	load() {
+		if (!this.#upkeep) this.do("load");
 	}
 	connect() {
-		this.#attempts.begin();
-		this.#move("connect");
-		this.#open("connect");
+		this.attempts.begin();
+		this.move("connect");
+		this.open("connect");
 	}
 	close(reason = null) {
-		this.report();
-		this.#drop();
-		this.#end(reason);
-	}
-	/** Every `say` without an answer. */
-	get said() {
-		return this.#requests.said;
+		this.ack();
+		this.#upkeep?.report();
+		this.drop();
+		this.end(reason);
 	}
 	request(frame) {
-		this.#requests.add(frame);
-		this.dispatch();
-	}
-	displayed(offsets) {
-		this.#outgoing.reports.displayed(offsets);
-		this.#do("wait", "report", REPORT_MS);
-	}
-	confirm(frame) {
-		this.#outgoing.reports.confirm(frame);
-		this.report();
-	}
-	typing(thread) {
-		if (this.ready) this.#outgoing.send({
-			type: "typing",
-			thread
-		});
-	}
-	hidden() {
-		this.#isHidden = true;
-		this.report();
-	}
-	/** The machine or the tab may have slept, or is on another network. */
-	woke(isOnline = false) {
-		this.#isHidden = false;
-		if (isOnline) this.#isOffline = false;
-		if (isOnline && !this.ready) this.#attempts.online();
-		if (this.#phase === "waiting") this.#open("connect");
-		else if (this.ready) this.#askForLife();
-		else if (this.#phase !== "idle") this.#liveness.opening(true);
-	}
-	/** The browser may be wrong, above all about a server on this machine: that one answers. */
-	offline() {
-		this.#isOffline = true;
-		this.#move("lost", this.#reason(NO_CODE, "offline"));
-		if (this.ready) this.#askForLife();
-	}
-	/** The browser keeps the page for later, without a connection. */
-	suspend() {
-		if (this.state === "closed") return;
-		this.report();
-		this.#drop();
-		this.#phase = "waiting";
-		this.#move("lost", this.#reason(NO_CODE, "the page was left"));
+		this.requests.add(frame);
+		this.pace();
 	}
 	retry() {
-		this.#open(this.#tokenReason);
+		this.open(this.#tokenReason);
 	}
 	silent() {
-		this.lost(HEARTBEAT_MISSED, "the server fell silent");
+		this.lost(HEARTBEAT_MISSED, "silence");
 	}
 	ack() {
-		this.#do("wait", "ack");
 		const ack = this.ready && this.arrivals.ack();
-		if (ack) this.#outgoing.send(ack);
+		if (ack) this.send(ack);
 	}
+	/** Send what is due, in its turn and at the server's pace. */
 	pace() {
-		this.#outgoing.pump();
-	}
-	/** Received comes before displayed. */
-	report() {
-		this.#do("wait", "report");
-		if (!this.ready) return;
-		this.ack();
-		if (!this.#outgoing.sendReports(this.ready.max_frame_bytes)) this.#do("wait", "report", REPORT_MS);
-	}
-	stable() {
-		this.#attempts.stable();
-	}
-	renew() {
-		if (this.ready) this.#do("renew", this.ready.connection);
-	}
-	dispatch() {
-		if (this.ready) this.#outgoing.sendRequests();
+		while (this.ready && (this.#upkeep ? this.#upkeep.hasRoom(this.ready) : this.room >= 1)) {
+			const frame = this.#own.shift() ?? this.requests.next(this.env.now()) ?? this.#upkeep?.next();
+			if (!frame) return;
+			this.room -= 1;
+			this.do("send", frame);
+		}
 	}
 	opened() {
-		this.#phase = "open";
-		this.#do("send", this.arrivals.hello);
+		this.phase = "open";
+		this.do("send", this.arrivals.hello);
 	}
-	/** No token could be had. */
 	noToken(message, reason) {
-		this.#comeBack(NO_CODE, `no token could be had: ${message}`, reason);
+		this.comeBack(NO_CODE, `no token could be had: ${message}`, reason);
 	}
-	/** A token to take the place of the one that expires; undefined if there is none yet. Cookies ("") cannot be renewed on a
-	*  connection: the server closes it in time, and the next one has newer ones. */
-	renewed(connection, token) {
-		if (connection !== this.ready?.connection) return;
-		if (token) this.#outgoing.send(this.#renewal.request(token));
-		else if (token === void 0) this.#renewal.later();
-	}
-	/** Another tab speaks for this session: begin one of our own, at the same place. */
 	forgetSession() {
 		const { position } = this.arrivals;
 		if (position) this.arrivals.place({
@@ -951,12 +492,11 @@ var Machine = class {
 			session: void 0
 		});
 	}
-	/** Anything came: the connection lives. */
 	alive() {
-		if (this.ready) this.#liveness.alive(this.ready.heartbeat);
+		if (this.ready) this.watch(this.#upkeep?.patience ?? 1.5 * this.ready.heartbeat);
 	}
 	received(frame) {
-		this.#liveness.heard(frame);
+		this.#largeMs = frame.type === "large" ? 1e3 * frame.bytes / SLOWEST_LINK : 0;
 		this.alive();
 		switch (frame.type) {
 			case "ready": return this.#becomeReady(frame);
@@ -966,202 +506,148 @@ var Machine = class {
 			case "closing":
 				this.#closing = frame;
 				return;
-			case "erased":
-				this.arrivals.setAsks(this.arrivals.asks.filter(({ thread }) => thread !== frame.thread));
-				return this.#do("tell", "erased", frame);
-			case "typing": return this.#do("tell", "typing", frame);
-			case "error": return this.ready ? this.#do("tell", "error", frame) : this.lost(frame.code, frame.message);
+			case "erased": this.hear("erased", frame.thread);
+			case "typing": return this.do("tell", ...[frame.type, frame]);
+			case "error": return this.ready ? this.do("tell", "error", frame) : this.lost(frame.code, frame.message);
 		}
 	}
-	/** The connection ended, or must. */
 	lost(code, reason, asked = this.#closing?.reconnect) {
 		if (this.#closing) ({code, reason} = this.#closing);
-		const wasOpen = this.#phase === "open";
-		const wasHello = !this.ready && this.arrivals.position !== void 0;
-		const { hasTries } = this.#attempts;
-		const excuses = {
-			wasAsked: !!asked,
-			wasDropped: this.#requests.broke(code, reason),
-			wasHello,
-			hasTries,
-			isForgotten: true
-		};
-		this.#attempts.lost(code, wasOpen);
-		this.#drop();
-		if (isFinal(code, excuses)) return this.#end(this.#reason(code, reason));
-		if (code === 4504) this.forgetSession();
-		if (code === 4502) this.#forget();
-		this.#comeBack(code, reason, wasOpen && !wantsNewToken(code) ? "connect" : "refused", asked);
+		const wasOpen = this.phase === "open";
+		this.attempts.lost(wasOpen);
+		if (isRefusal(code)) return this.#refused(code, reason, asked);
+		this.comeBack(code, reason, wasOpen && code !== 4104 ? "connect" : "refused", asked);
 	}
-	#open(reason) {
-		this.#drop();
-		this.#phase = "opening";
-		this.#liveness.opening();
-		this.#do("open", this.#attempts.next(), reason);
+	open(reason) {
+		this.drop();
+		this.requests.again();
+		this.phase = "opening";
+		this.watch(OPEN_MS);
+		this.do("open", this.attempts.next(), reason);
 	}
-	#comeBack(code, message, reason, asked) {
-		const ms = this.#attempts.wait(asked);
-		this.#drop();
-		this.#phase = "waiting";
+	comeBack(code, message, reason, asked) {
+		const ms = this.attempts.wait(asked);
+		this.drop();
+		this.phase = "waiting";
 		this.#tokenReason = reason;
-		this.#do("wait", "retry", ms);
-		this.#move("lost", {
-			...this.#reason(code, message),
-			retryAt: this.#env.date() + ms
+		this.do("wait", "retry", ms);
+		this.move("lost", {
+			...this.why(code, message),
+			retryAt: this.env.date() + ms
 		});
 	}
-	#drop() {
-		for (const timer of [
-			"retry",
-			"ack",
-			"stable",
-			"renew"
-		]) this.#do("wait", timer);
+	/** This stops all timers, too. */
+	drop() {
 		this.ready = this.#closing = void 0;
-		this.#phase = "idle";
-		this.#liveness.over();
-		this.#outgoing.lost();
-		this.#do("drop");
-	}
-	#becomeReady(ready) {
-		const { position } = this.arrivals;
-		this.#phase = "open";
-		this.ready = ready;
-		this.#attempts.ready();
-		this.alive();
-		this.#do("wait", "stable", STABLE_MS);
-		this.#outgoing.begin(ready);
-		this.#renewal.plan(ready.expires);
-		const { beyond, isOther } = this.arrivals.ready(ready);
-		if (beyond !== void 0) this.#reset(beyond, isOther);
-		if (position && position.user !== ready.user) this.#disown();
-		this.arrivals.setAsks(ready.asks ?? []);
-		this.#move("ready");
-		this.#requests.limit(ready.max_frame_bytes ?? Infinity);
-		this.dispatch();
-		this.report();
-	}
-	#takeEvents({ epoch, events }) {
-		const { unacked } = this.arrivals;
-		const why = this.arrivals.events(epoch, events);
-		if (this.arrivals.unacked >= ACK_EVENTS || this.#isHidden) this.ack();
-		else if (!unacked && this.arrivals.unacked) this.#do("wait", "ack", ACK_MS);
-		if (why) this.lost(POSITION_LOST, why);
-	}
-	#takePing(written) {
-		const why = this.arrivals.ping(written);
-		if (why) this.lost(POSITION_LOST, why);
-		else this.#outgoing.send({ type: "pong" });
-	}
-	#takeReply(reply) {
-		if (this.#liveness.isSign(reply.id)) {
-			this.alive();
-			return this.#move("alive");
-		}
-		if (this.#renewal.answered(reply)) return;
-		this.#requests.answered(reply);
-		this.dispatch();
-	}
-	#askForLife() {
-		const probe = this.#liveness.ask(this.#env.id());
-		if (probe) this.#outgoing.sendFirst(probe);
-	}
-	#reset(beyond, isOther) {
-		this.#outgoing.reports.forget(beyond);
-		this.#do("tell", "reset", {
-			beyond,
-			isOther
-		});
-	}
-	/** The server refused our position: begin without one. */
-	#forget() {
-		this.arrivals.place(void 0);
-		this.#reset(0, true);
-	}
-	/** What one user left unsent must not be sent as another user. */
-	#disown() {
-		this.#requests.giveUp(refusal(IDENTITY_CHANGED, "another user is signed in"), false);
-		this.#outgoing.reports.forget(-1);
+		this.#largeMs = 0;
+		this.phase = "idle";
+		this.#own = [];
+		this.#upkeep?.over();
+		this.do("drop");
 	}
 	/** No answer comes any more. What was said is kept for the next connection. */
-	#end(reason) {
-		this.#do("wait", "dispatch");
+	end(reason) {
 		const { code, message } = reason ?? {
 			code: 1006,
-			message: "the client was closed"
+			message: "closed"
 		};
-		this.#requests.giveUp({
-			code,
-			message,
-			temporary: true
-		}, true);
-		this.#move("ended", reason);
+		this.requests.giveUp(refusal(code, message, true), true);
+		this.move("ended", reason);
 	}
-	#reason(code, message) {
+	setAsks(asks) {
+		if (asks.length || this.asks.length) this.do("tell", "asks", this.asks = asks);
+	}
+	reset(reset) {
+		this.hear("forget", reset.beyond);
+		this.do("tell", "reset", reset);
+	}
+	/** Before all that waits, but for frames of its kind: it takes their place. An ack covers those before it, and so does a pong. */
+	send(frame) {
+		this.#own = [...this.#own.filter(({ type }) => type !== frame.type), frame];
+		this.pace();
+	}
+	/** The server may be silent for so long before its connection counts as dead: half-open TCP says nothing for many minutes. */
+	watch(ms) {
+		this.do("wait", "silent", ms + this.#largeMs);
+	}
+	why(code, message) {
 		return {
 			code,
 			message,
-			offline: this.#isOffline
+			offline: !!this.#upkeep?.isOffline
 		};
 	}
-	#move(cause, reason = null) {
+	move(cause, reason = null) {
 		const oldState = this.state;
 		const newState = TRANSITIONS[oldState][cause];
 		if (!newState) return;
 		[this.state, this.reason] = [newState, reason];
-		this.#do("tell", "state", {
+		this.do("tell", "state", {
 			newState,
 			oldState,
 			reason
 		});
+		if (newState === "ready" || newState === "reconnecting") this.load();
 	}
-	#do(...command) {
-		this.#commands.push(command);
+	#becomeReady(ready) {
+		const { position } = this.arrivals;
+		this.phase = "open";
+		this.ready = ready;
+		this.attempts.ready();
+		this.alive();
+		this.room = this.burst = Math.max(1, SHARE$1 * (ready.frames_burst ?? 100));
+		const reset = this.arrivals.ready(ready);
+		if (reset) this.reset(reset);
+		if (position && position.user !== ready.user) this.#disown();
+		this.setAsks(ready.asks ?? []);
+		this.move("ready");
+		this.requests.limit(ready.max_frame_bytes);
+		this.#upkeep?.begin(ready);
+		this.pace();
+	}
+	#takeEvents({ epoch, events }) {
+		const { unacked, position } = this.arrivals;
+		if (epoch !== position?.epoch) return this.lost(POSITION_LOST, "another journal");
+		for (const event of this.arrivals.events(events)) if ("ask" in event.data) this.hear("asked", event);
+		if (this.arrivals.unacked >= ACK_EVENTS || this.#upkeep?.isHidden) this.ack();
+		else if (!unacked) this.do("wait", "ack", ACK_MS);
+		if (this.arrivals.isGap(Math.max(0, ...events.map(endOf)))) this.#gap();
+	}
+	#takePing(written = 0) {
+		if (this.arrivals.isGap(written)) this.#gap();
+		else this.send({ type: "pong" });
+	}
+	#gap() {
+		this.lost(POSITION_LOST, "a gap");
+	}
+	#takeReply(reply) {
+		if (this.#upkeep?.answered(reply)) return;
+		const request = this.requests.pending.get(reply.id);
+		if (!reply.ok) this.hear("denied", reply);
+		else if (request) this.requests.conclude(request.frame, void 0, reply);
+	}
+	/** What would be refused again needs the upkeep's judgement. */
+	#refused(code, reason, asked) {
+		const wasHello = !this.ready && !!this.arrivals.position;
+		this.drop();
+		this.phase = "refused";
+		if (!this.#upkeep) this.move("lost", this.why(code, reason));
+		this.hear("refused", code, reason, asked, wasHello);
+	}
+	/** What one user left unsent must not be sent as another user. */
+	#disown() {
+		this.requests.giveUp(refusal(IDENTITY_CHANGED, "another user"));
+		this.hear("forget", -1);
 	}
 };
-
-//#endregion
-//#region ../js/src/session_lock.ts
-const RELOAD_MS = 1e3;
-var SessionLock = class {
-	#locks;
-	#session;
-	#release = Promise.resolve(null);
-	constructor(locks) {
-		this.#locks = locks;
-	}
-	/** Hold this session and no other. Resolves to false when another live tab holds it. */
-	async take(session) {
-		if (!this.#locks) return true;
-		if (session !== this.#session) {
-			this.release();
-			this.#session = session;
-			this.#release = hold(this.#locks, `greenroom.session.${session}`);
-		}
-		const isTaken = await this.#release !== null;
-		if (!isTaken && session === this.#session) this.#session = void 0;
-		return isTaken;
-	}
-	release() {
-		this.#release.then((release) => release?.());
-		this.#session = void 0;
-	}
-};
-/** A function that releases the lock, or null when another tab holds it. */
-function hold(locks, name) {
-	return new Promise((resolve) => {
-		locks.request(name, { signal: AbortSignal.timeout(RELOAD_MS) }, () => new Promise((release) => resolve(release))).catch((error) => resolve(error.name === "TimeoutError" || error.name === "AbortError" ? null : () => {}));
-	});
-}
 
 //#endregion
 //#region ../js/src/store.ts
 var Memory = class {
-	#store;
+	#given;
 	#prefix;
 	constructor(store, prefix) {
-		this.#prefix = prefix;
-		this.#store = store === void 0 ? sessionStore() : store;
+		[this.#given, this.#prefix] = [store, prefix];
 	}
 	get(name) {
 		try {
@@ -1176,15 +662,11 @@ var Memory = class {
 			if (value !== void 0) this.#store?.setItem(this.#prefix + name, JSON.stringify(value));
 		} catch {}
 	}
-};
-/** A browser may throw at the very name. */
-function sessionStore() {
-	try {
-		return globalThis.sessionStorage ?? null;
-	} catch {
-		return null;
+	/** A browser may throw at the very name of its own. */
+	get #store() {
+		return this.#given === void 0 ? globalThis.sessionStorage : this.#given;
 	}
-}
+};
 
 //#endregion
 //#region ../js/src/sse.ts
@@ -1326,104 +808,782 @@ var init_sse = __esmMin((() => {
 }));
 
 //#endregion
+//#region ../js/src/page_life.ts
+/** Watch the page, if there is one; `leave` is called when it is left. Returns what ends it. */
+function watchPage(on, leave, clock) {
+	const end = new AbortController();
+	const { signal } = end;
+	const page = globalThis.document;
+	const look = () => page.hidden ? on("hidden") : on("woke");
+	const listeners = {
+		online: () => on("woke", true),
+		offline: () => on("offline"),
+		visibilitychange: look,
+		freeze: () => on("hidden"),
+		resume: () => on("woke"),
+		pagehide: ({ persisted }) => {
+			on(persisted ? "suspend" : "hidden");
+			leave();
+		},
+		pageshow: ({ persisted }) => persisted && on("woke")
+	};
+	for (const [name, listener] of Object.entries(listeners)) globalThis.addEventListener?.(name, listener, {
+		signal,
+		capture: true
+	});
+	if (globalThis.navigator?.onLine === false) on("offline");
+	if (page) watchClock(clock, signal, () => page.hidden || on("woke"));
+	return () => end.abort();
+}
+/** While a machine sleeps timers stand still and the clock goes on; no event says so. */
+function watchClock(clock, signal, woke) {
+	const before = clock.date();
+	clock.setTimeout(() => {
+		if (signal.aborted) return;
+		if (clock.date() - before > SLEPT_MS) woke();
+		watchClock(clock, signal, woke);
+	}, LOOK_MS);
+}
+var LOOK_MS, SLEPT_MS;
+var init_page_life = __esmMin((() => {
+	LOOK_MS = 1e3, SLEPT_MS = 5e3;
+}));
+
+//#endregion
+//#region ../js/src/protocol/open_asks.ts
+/** Those that are open after an event with an `ask`. */
+function stillOpen(asks, event) {
+	if (!event.kind.startsWith("input_") || !("ask" in event.data)) return asks;
+	const { ask } = event.data;
+	const others = asks.filter(({ data }) => data.ask !== ask);
+	return event.kind === "input_requested" ? [...others, event] : others;
+}
+var init_open_asks = __esmMin((() => {}));
+
+//#endregion
+//#region ../js/src/protocol/pacer.ts
+var SHARE, Pacer;
+var init_pacer = __esmMin((() => {
+	SHARE = .8;
+	Pacer = class {
+		#machine;
+		#at = 0;
+		constructor(machine) {
+			this.#machine = machine;
+		}
+		/** A new connection has all its room. */
+		restart() {
+			this.#at = this.#machine.env.now();
+		}
+		/** The ms until a frame may go: 0 or less if one may now. */
+		wait(ready) {
+			const { env, room, burst } = this.#machine;
+			const perMs = SHARE * (ready.frames_per_second ?? 50) / 1e3;
+			const now = env.now();
+			this.#machine.room = Math.min(burst, room + perMs * (now - this.#at));
+			this.#at = now;
+			return (1 - this.#machine.room) / perMs;
+		}
+	};
+}));
+
+//#endregion
+//#region ../js/src/protocol/refusals.ts
+/** What would be refused again is left out. */
+function isFinal(code, excuses) {
+	const excuse = FINAL_UNLESS[code];
+	return !excuse || !excuses[excuse];
+}
+var FINAL_UNLESS;
+var init_refusals = __esmMin((() => {
+	init_codes();
+	FINAL_UNLESS = {
+		[BAD_DATA]: "wasDropped",
+		[FRAME_TOO_BIG]: "wasDropped",
+		[BAD_TOKEN]: "hasTries",
+		[PROTOCOL_ERROR]: "wasHello",
+		[SUPERSEDED]: "isForgotten",
+		[DISCONNECTED]: "wasAsked"
+	};
+}));
+
+//#endregion
+//#region ../js/src/protocol/renewal.ts
+var Renewal;
+var init_renewal = __esmMin((() => {
+	Renewal = class {
+		#env;
+		#attempts;
+		#do;
+		#failures = 0;
+		#id;
+		constructor({ env, attempts, do: act }) {
+			[this.#env, this.#attempts, this.#do] = [
+				env,
+				attempts,
+				act
+			];
+		}
+		/** A token was accepted that expires at `expires`: ask for another a minute before, half-way through a shorter one. Not at all
+		*  where it does not expire, or seems to have: the server has just accepted it, so our clock is wrong, and 4104 comes in time. */
+		plan(expires) {
+			const left = (expires ?? 0) - this.#env.date();
+			this.#failures = 0;
+			this.#do("wait", "renew", left > 0 ? Math.max(left - 6e4, left / 2, 1e3) : void 0);
+		}
+		/** There is none yet, or it was refused; the connection lives on. */
+		later() {
+			this.#do("wait", "renew", 1e3 + this.#attempts.backOff(this.#failures++));
+		}
+		request(token) {
+			return {
+				type: "refresh",
+				id: this.#id = this.#env.id(),
+				token
+			};
+		}
+		/** Returns whether this was the answer to our request. */
+		answered(reply) {
+			if (reply.id !== this.#id) return false;
+			if (reply.ok) this.plan(reply["expires"]);
+			else this.later();
+			return true;
+		}
+	};
+}));
+
+//#endregion
+//#region ../js/src/protocol/reports.ts
+var MOST_DISPLAYED, MOST_CONFIRMED, AT_ONCE$1, OFFSET_BYTES, Reports;
+var init_reports = __esmMin((() => {
+	MOST_DISPLAYED = 1e4, MOST_CONFIRMED = 256;
+	AT_ONCE$1 = 200;
+	OFFSET_BYTES = 20;
+	Reports = class {
+		#displayed = /* @__PURE__ */ new Set();
+		#confirmed = [];
+		displayed(offsets) {
+			for (const offset of offsets) this.#displayed.add(offset);
+			for (const offset of this.#displayed) if (this.#displayed.size > MOST_DISPLAYED) this.#displayed.delete(offset);
+		}
+		confirm(frame) {
+			this.#confirmed = [...this.#confirmed, frame].slice(-MOST_CONFIRMED);
+		}
+		/** The next report to send, if there is one. */
+		next(maxFrameBytes = 16 * 1024) {
+			const offsets = [...this.#displayed].sort((a, b) => a - b).slice(0, Math.min(AT_ONCE$1, Math.floor(maxFrameBytes / OFFSET_BYTES)));
+			for (const offset of offsets) this.#displayed.delete(offset);
+			return offsets.length ? {
+				type: "displayed",
+				offsets
+			} : this.#confirmed.shift();
+		}
+		/** Events beyond this offset no longer count, and neither do reports on them. */
+		forget(beyond) {
+			this.#displayed = new Set([...this.#displayed].filter((offset) => offset <= beyond));
+			this.#confirmed = this.#confirmed.filter(({ offset }) => offset <= beyond);
+		}
+	};
+}));
+
+//#endregion
+//#region ../js/src/protocol/second_tries.ts
+/** A temporary refusal is tried again later, a few times. */
+function retry({ env, requests }, { id, error }) {
+	const request = requests.pending.get(id);
+	if (!request) return;
+	if (error.temporary && request.tries < TRIES) request.due = env.now() + 1e3 * 2 ** ++request.tries;
+	else requests.conclude(request.frame, error);
+}
+/** The ms until the next request is due, if one is. */
+function untilNext({ env, requests }) {
+	const next = Math.min(...requests.all.map(({ due }) => due));
+	return next < Infinity ? Math.max(0, next - env.now()) : void 0;
+}
+/** The server closed the connection with `code`: give up the requests that made it do so, the largest of those in the air, or
+*  all of them where the code does not tell which. Returns whether there was one. */
+function broke({ requests }, code, reason) {
+	const sent = requests.all.filter(({ due }) => due === Infinity).sort((a, b) => b.bytes - a.bytes);
+	if (code === 1009) sent.length &&= 1;
+	else if (code !== 1007 && code !== 4502) return false;
+	for (const { frame, bytes } of sent) requests.conclude(frame, {
+		code,
+		message: code === 1009 ? `it takes ${Math.round(bytes / 100) / 10} kB, and the server takes less` : `the server could not read it: ${reason}`,
+		temporary: false
+	});
+	return sent.length > 0;
+}
+var TRIES;
+var init_second_tries = __esmMin((() => {
+	init_codes();
+	TRIES = 3;
+}));
+
+//#endregion
+//#region ../js/src/protocol/upkeeping.ts
+var REPORT_MS, AWAKE_MS, BAD_TOKENS, Upkeeping;
+var init_upkeeping = __esmMin((() => {
+	init_codes();
+	init_events();
+	init_open_asks();
+	init_pacer();
+	init_refusals();
+	init_renewal();
+	init_reports();
+	init_second_tries();
+	REPORT_MS = 120;
+	AWAKE_MS = 2500;
+	BAD_TOKENS = 2;
+	Upkeeping = class {
+		isHidden = false;
+		isOffline = false;
+		#machine;
+		#reports = new Reports();
+		#renewal;
+		#pacer;
+		#isReportDue = false;
+		#begun;
+		#probe;
+		#badTokens = 0;
+		constructor(machine) {
+			this.#machine = machine;
+			this.#pacer = new Pacer(machine);
+			this.#pacer.restart();
+			this.#renewal = new Renewal(machine);
+		}
+		displayed(events) {
+			this.#reports.displayed(events.flatMap(offsetsOf));
+			this.#machine.do("wait", "report", REPORT_MS);
+		}
+		confirm({ offset }, verdict, note) {
+			this.#reports.confirm({
+				type: "confirm",
+				offset,
+				verdict,
+				note
+			});
+			this.report();
+		}
+		typing(thread) {
+			if (this.#machine.ready) this.#machine.send({
+				type: "typing",
+				thread
+			});
+		}
+		/** Received comes before displayed; and what waited for the upkeep is read to its end before it is reported. */
+		report() {
+			if (!this.#begun || this.#begun !== this.#machine.ready) return;
+			this.#isReportDue = true;
+			this.#machine.ack();
+			this.#machine.pace();
+		}
+		next() {
+			const report = this.#isReportDue ? this.#reports.next(this.#machine.ready?.max_frame_bytes) : void 0;
+			this.#isReportDue = report !== void 0;
+			return report;
+		}
+		forget(beyond) {
+			this.#reports.forget(beyond);
+		}
+		asked(event) {
+			this.#machine.setAsks(stillOpen(this.#machine.asks, event));
+		}
+		erased(thread) {
+			const { asks } = this.#machine;
+			const others = asks.filter((ask) => ask.thread !== thread);
+			if (others.length < asks.length) this.#machine.setAsks(others);
+		}
+		hidden() {
+			this.isHidden = true;
+			this.report();
+		}
+		woke(isOnline = false) {
+			const machine = this.#machine;
+			this.isHidden = false;
+			if (isOnline) this.isOffline = false;
+			if (isOnline && !machine.ready) machine.attempts.online();
+			if (machine.phase === "waiting") machine.open("connect");
+			else if (machine.ready) this.#askForLife();
+			else if (machine.phase !== "idle") machine.watch(AWAKE_MS);
+		}
+		/** The browser may be wrong, above all about a server on this machine: that one answers. */
+		offline() {
+			this.isOffline = true;
+			this.#machine.move("lost", this.#machine.why(NO_CODE, "offline"));
+			if (this.#machine.ready) this.#askForLife();
+		}
+		suspend() {
+			const machine = this.#machine;
+			if (machine.state === "closed") return;
+			this.report();
+			machine.drop();
+			machine.phase = "waiting";
+			machine.move("lost", machine.why(NO_CODE, "the page was left"));
+		}
+		begin(ready) {
+			this.#begun = ready;
+			this.#badTokens = 0;
+			this.#pacer.restart();
+			this.#renewal.plan(ready.expires);
+			this.report();
+		}
+		hasRoom(ready) {
+			const ms = this.#pacer.wait(ready);
+			if (ms > 0) this.#machine.do("wait", "pace", ms);
+			return ms <= 0;
+		}
+		over() {
+			this.#probe = void 0;
+		}
+		get patience() {
+			return this.#probe === void 0 ? void 0 : AWAKE_MS;
+		}
+		answered(reply) {
+			if (reply.id !== this.#probe) return this.#renewal.answered(reply);
+			this.#probe = void 0;
+			this.#machine.alive();
+			this.#machine.move("alive");
+			return true;
+		}
+		renew() {
+			const { ready } = this.#machine;
+			if (ready) this.#machine.do("renew", ready.connection);
+		}
+		/** Cookies ("") cannot be renewed on a connection: the server closes it in time, and the next one has newer ones. */
+		renewed(connection, token) {
+			if (connection !== this.#machine.ready?.connection) return;
+			if (token) this.#machine.send(this.#renewal.request(token));
+			else if (token === void 0) this.#renewal.later();
+		}
+		denied(reply) {
+			retry(this.#machine, reply);
+			this.#machine.do("wait", "dispatch", untilNext(this.#machine));
+		}
+		dispatch() {
+			this.#machine.pace();
+			this.#machine.do("wait", "dispatch", untilNext(this.#machine));
+		}
+		refused(code, reason, asked, wasHello) {
+			const machine = this.#machine;
+			if (machine.phase !== "refused") return;
+			const hasTries = this.#badTokens < BAD_TOKENS;
+			if (code === 4500) this.#badTokens += 1;
+			if (isFinal(code, {
+				wasAsked: !!asked,
+				wasDropped: broke(machine, code, reason),
+				wasHello,
+				hasTries,
+				isForgotten: true
+			})) return this.#leave(code, reason);
+			if (code === 4504) machine.forgetSession();
+			if (code === 4502) this.#startOver();
+			machine.comeBack(code, reason, code === 4500 || code === 4509 ? "refused" : "connect", asked);
+		}
+		#leave(code, reason) {
+			this.#machine.drop();
+			this.#machine.end(this.#machine.why(code, reason));
+		}
+		/** The server refused our position: begin without one. */
+		#startOver() {
+			this.#machine.arrivals.place(void 0);
+			this.#machine.reset({
+				beyond: 0,
+				isOther: true
+			});
+		}
+		/** A short question, and cheap for the server: before the first event nothing needs an ack. */
+		#askForLife() {
+			this.#machine.watch(AWAKE_MS);
+			if (this.#probe) return;
+			this.#probe = this.#machine.env.id();
+			this.#machine.send({
+				type: "history",
+				id: this.#probe,
+				before: 1,
+				limit: 1
+			});
+		}
+	};
+}));
+
+//#endregion
+//#region ../js/src/session_lock.ts
+/** A function that releases the lock, or null when another tab holds it. */
+function hold(locks, name) {
+	return new Promise((resolve) => {
+		locks.request(name, { signal: AbortSignal.timeout(RELOAD_MS) }, () => new Promise((release) => resolve(release))).catch((error) => resolve(error.name === "TimeoutError" || error.name === "AbortError" ? null : () => {}));
+	});
+}
+var RELOAD_MS, SessionLock;
+var init_session_lock = __esmMin((() => {
+	RELOAD_MS = 1e3;
+	SessionLock = class {
+		#locks;
+		#session;
+		#release = Promise.resolve(null);
+		constructor(locks) {
+			this.#locks = locks;
+		}
+		/** Hold this session and no other. Resolves to false when another live tab holds it. */
+		async take(session) {
+			if (!this.#locks) return true;
+			if (session !== this.#session) {
+				this.release();
+				this.#session = session;
+				this.#release = hold(this.#locks, `greenroom.session.${session}`);
+			}
+			const isTaken = await this.#release !== null;
+			if (!isTaken && session === this.#session) this.#session = void 0;
+			return isTaken;
+		}
+		release() {
+			this.#release.then((release) => release?.());
+			this.#session = void 0;
+		}
+	};
+}));
+
+//#endregion
+//#region ../js/src/event_stream.ts
+var MOST, TOO_SLOW, tooSlow, EventStream;
+var init_event_stream = __esmMin((() => {
+	init_errors();
+	MOST = 4096;
+	TOO_SLOW = 4103;
+	tooSlow = () => new GreenroomError({
+		code: TOO_SLOW,
+		message: `more than ${MOST} events waited to be read`,
+		temporary: true
+	});
+	EventStream = class {
+		#items = [];
+		#isOver = false;
+		#error;
+		#wake;
+		#leave;
+		/** `follow` is called with this stream, and returns what ends it. */
+		constructor(follow) {
+			this.#leave = follow(this);
+		}
+		push(items) {
+			if (this.#isOver) return;
+			if (this.#items.length > MOST) return this.end(tooSlow());
+			for (const item of items) this.#items.push(item);
+			this.#wake?.();
+		}
+		/** Nothing follows what was pushed. */
+		end(error) {
+			this.#isOver = true;
+			this.#error = error;
+			if (error) this.#items = [];
+			this.#wake?.();
+		}
+		async next() {
+			while (!this.#items.length && !this.#isOver) await new Promise((resolve) => this.#wake = resolve);
+			if (this.#items.length) return {
+				done: false,
+				value: this.#items.shift()
+			};
+			this.#leave();
+			if (this.#error) throw this.#error;
+			return {
+				done: true,
+				value: void 0
+			};
+		}
+		async return() {
+			this.#items = [];
+			this.end();
+			return this.next();
+		}
+		[Symbol.asyncIterator]() {
+			return this;
+		}
+	};
+}));
+
+//#endregion
+//#region ../js/src/views/run_state.ts
+function fold(run, event) {
+	return {
+		...run,
+		thread: event.thread,
+		parent: event.parent ?? void 0,
+		...change(run, event)
+	};
+}
+function change(run, { kind, data }) {
+	switch (kind) {
+		case "user_said": return { said: data.body };
+		case "agent_started": return {
+			...anew(run),
+			agent: data.agent,
+			status: "running",
+			attempt: data.attempt ?? 1
+		};
+		case "agent_thinking": return think(run, data);
+		case "partial_result": return { text: run.text + data.text };
+		case "tool_executing": return { tools: [...run.tools, {
+			...data,
+			status: "executing"
+		}] };
+		case "tool_completed": return { tools: run.tools.map((tool) => tool.tool_call === data.tool_call ? completed(tool, data) : tool) };
+		case "input_requested": return { questions: [...run.questions, {
+			...data,
+			status: "open"
+		}] };
+		case "input_answered": return settled(run, data.ask, {
+			status: "answered",
+			value: data.value
+		});
+		case "input_closed": return settled(run, data.ask, { status: data.reason });
+		case "final_report": return { report: data.report };
+		case "agent_completed": return {
+			status: data.outcome,
+			usage: data.usage
+		};
+		case "agent_failed": return {
+			status: "failed",
+			error: data
+		};
+		case "superseded": return {};
+	}
+}
+function think(run, { text, thought, index }) {
+	if (thought === void 0 || index === void 0) return { thinking: text };
+	const thoughts = [...run.thoughts];
+	while (thoughts.length <= thought) thoughts.push("");
+	thoughts[thought] += text;
+	return { thoughts };
+}
+var emptyRun, hasEnded, anew, completed, settled;
+var init_run_state = __esmMin((() => {
+	emptyRun = (run) => ({
+		run,
+		status: "waiting",
+		attempt: 0,
+		text: "",
+		thoughts: [],
+		tools: [],
+		questions: []
+	});
+	hasEnded = ({ status }) => status !== "waiting" && status !== "running";
+	anew = ({ text, earlier = [] }) => text && {
+		text: "",
+		earlier: [...earlier, text]
+	};
+	completed = (tool, { result, error }) => ({
+		...tool,
+		result,
+		error,
+		status: error === void 0 ? "completed" : "failed"
+	});
+	settled = ({ questions }, ask, change) => ({ questions: questions.map((question) => question.ask === ask ? {
+		...question,
+		...change
+	} : question) });
+}));
+
+//#endregion
+//#region ../js/src/for_await.ts
+/** Returns what ends it. */
+function follow(client, push, stateChanged) {
+	const ends = [client.on("events", push), client.on("state", stateChanged)];
+	return () => ends.forEach((end) => end());
+}
+var allEvents, runEvents;
+var init_for_await = __esmMin((() => {
+	init_event_stream();
+	init_later();
+	init_run_state();
+	allEvents = (client, early) => new EventStream((stream) => {
+		for (const events of early) stream.push(events);
+		if (early.length === 256) stream.end(tooSlow());
+		const endIfClosed = () => client.state === "closed" && stream.end();
+		endIfClosed();
+		return follow(client, (events) => stream.push(events), endIfClosed);
+	});
+	runEvents = (log, run) => new EventStream((stream) => {
+		const { client } = log;
+		const endIfOver = () => {
+			if (hasEnded(run.state) || client.state === "closed") stream.end();
+		};
+		stream.push(log.events(run.id));
+		endIfOver();
+		const push = (events) => {
+			stream.push(events.filter((event) => event.run === run.id));
+			endIfOver();
+		};
+		return follow(client, push, endIfOver);
+	});
+}));
+
+//#endregion
+//#region ../js/src/upkeep.ts
+var upkeep_exports = /* @__PURE__ */ __exportAll({
+	Upkeep: () => Upkeep,
+	allEvents: () => allEvents,
+	runEvents: () => runEvents
+});
+var Upkeep;
+var init_upkeep = __esmMin((() => {
+	init_page_life();
+	init_upkeeping();
+	init_session_lock();
+	init_for_await();
+	Upkeep = class {
+		#shell;
+		#lock;
+		#leavePage;
+		constructor(shell) {
+			const { locks = globalThis.navigator?.locks } = shell.options;
+			this.#shell = shell;
+			this.#lock = new SessionLock(locks);
+			shell.feed("loaded", new Upkeeping(shell.machine));
+			shell.emitter.on("state", () => this.#keepUp());
+			this.#keepUp();
+		}
+		/** A duplicated tab has the session of the first one, which keeps it: this one begins another. */
+		async takeSession() {
+			const session = this.#shell.machine.arrivals.position?.session;
+			if (session && !await this.#lock.take(session)) this.#shell.feed("forgetSession");
+		}
+		async renew(connection) {
+			try {
+				const token = await this.#shell.options.getToken({ reason: "refresh" });
+				if (token === null) this.#shell.signedOut();
+				else this.#shell.feed("renewed", connection, token);
+			} catch {
+				this.#shell.feed("renewed", connection, void 0);
+			}
+		}
+		#keepUp() {
+			const { state } = this.#shell.machine;
+			if (state === "closed") return this.#leave();
+			if (state === "ready") this.takeSession();
+			this.#leavePage ??= watchPage((...input) => this.#shell.feed(...input), () => this.#lock.release(), this.#shell.clock);
+		}
+		#leave() {
+			this.#leavePage?.();
+			this.#leavePage = void 0;
+			this.#lock.release();
+		}
+	};
+}));
+
+//#endregion
 //#region ../js/src/shell.ts
+init_errors();
 init_codes();
+const LONGEST_TIMER = 2 ** 31 - 1;
 var ClientShell = class {
 	machine;
 	emitter = new Emitter();
-	#options;
-	#url;
-	#clock;
+	options;
+	clock;
 	newId;
+	#url;
 	#memory;
-	#lock;
 	#timers = /* @__PURE__ */ new Map();
 	#waiting = /* @__PURE__ */ new Map();
 	#commands = [];
 	#isBusy = false;
+	#failures = 0;
+	#upkeep;
 	#link;
 	#attempt;
-	#leavePage;
 	constructor(options) {
-		const { url, store, clock = systemClock, random = Math.random, newId = randomId, locks = globalThis.navigator?.locks } = options;
-		this.#options = options;
+		const { url, store, clock = systemClock, random = Math.random, newId = randomId } = options;
+		[this.options, this.clock, this.newId] = [
+			options,
+			clock,
+			newId
+		];
 		this.#url = endpoint(url);
-		[this.#clock, this.newId] = [clock, newId];
 		this.#memory = new Memory(store, `greenroom:${this.#url.href}:`);
-		this.#lock = new SessionLock(locks);
 		const { now, date } = clock;
+		const saved = {
+			position: this.#memory.get("position"),
+			unanswered: this.#memory.get("unanswered")
+		};
 		this.machine = new Machine({
 			now,
 			date,
 			random,
 			id: newId
-		}, {
-			position: this.#memory.get("position"),
-			unanswered: this.#memory.get("unanswered")
-		});
-	}
-	connect() {
-		this.#leavePage ??= watchPage((...input) => this.input(...input), () => this.#lock.release(), this.#clock);
-		this.input("connect");
+		}, saved, (...command) => void this.#commands.push(command));
 	}
 	request(request, id = this.newId()) {
 		return new Promise((resolve, reject) => {
-			if (this.#waiting.has(id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, `${id} still waits for its answer`)));
+			if (this.#waiting.has(id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, `${id} waits already`)));
 			this.#waiting.set(id, {
 				resolve,
 				reject
 			});
-			this.input("request", {
+			this.feed("request", {
 				...request,
 				id
 			});
 		});
 	}
 	/** Commands are carried out in the order in which they came, also those of listeners. */
-	input(...input) {
-		this.#commands.push(...this.machine.after(input));
+	feed(...input) {
+		this.machine.hear(...input);
 		if (this.#isBusy) return;
 		this.#isBusy = true;
 		for (let command; command = this.#commands.shift();) this.#perform(command);
 		this.#isBusy = false;
 	}
 	#heard(...input) {
-		if (input[0] !== "received") return this.input(...input);
-		const frame = parsed(input[1]);
-		if (!frame) return this.input("lost", POSITION_LOST, "the server sent an unusable frame");
+		if (input[0] !== "received") return this.feed(...input);
+		let frame;
+		try {
+			frame = JSON.parse(input[1]);
+		} catch {
+			return this.feed("lost", POSITION_LOST, "no JSON");
+		}
 		this.emitter.emit("frame", {
 			isSent: false,
 			frame
 		});
-		this.input("received", frame);
+		this.feed("received", frame);
 	}
 	#perform([name, ...what]) {
-		this[name](...what);
+		(name in this ? this : this.#upkeep)[name]?.(...what);
 	}
 	async open(via, reason) {
 		const attempt = this.#attempt = {};
-		const ifCurrent = (...input) => attempt === this.#attempt && this.#heard(...input);
+		const { WebSocket: Socket = globalThis.WebSocket, fetch: fetcher = globalThis.fetch } = this.options;
 		try {
-			await this.#takeSession();
-			const token = await this.#options.getToken({ reason });
-			const open = await this.#opener(via);
+			if (this.machine.arrivals.position?.session) await this.#loaded().then((upkeep) => upkeep.takeSession(), () => {});
+			const token = await this.options.getToken({ reason });
+			const sse = via === "sse" || !Socket ? await Promise.resolve().then(() => (init_sse(), sse_exports)) : void 0;
 			if (attempt !== this.#attempt) return;
-			if (token === null) return this.#signedOut();
-			const { hello } = this.machine.arrivals;
-			this.#link = open({
+			if (token === null) return this.signedOut();
+			const on = (...input) => attempt === this.#attempt && this.#heard(...input);
+			const link = {
 				url: this.#url,
 				token,
-				hello,
-				on: ifCurrent
-			});
+				hello: this.machine.arrivals.hello,
+				on
+			};
+			this.#link = sse ? sse.openEventStream(fetcher, link) : openSocket(Socket, link);
 		} catch (error) {
-			if (attempt === this.#attempt) this.input("noToken", error instanceof Error ? error.message : String(error), reason);
+			if (attempt === this.#attempt) this.feed("noToken", String(error?.message ?? error), reason);
 		}
 	}
 	drop() {
 		this.#attempt = void 0;
 		this.#link?.close();
 		this.#link = void 0;
+		for (const timer of this.#timers.values()) this.clock.clearTimeout(timer);
+	}
+	async load() {
+		try {
+			await this.#loaded();
+		} catch {
+			this.wait("load", this.machine.attempts.backOff(this.#failures++));
+		}
 	}
 	send(frame) {
 		this.#link?.send(encode(frame), frame.type);
@@ -1433,20 +1593,11 @@ var ClientShell = class {
 		});
 	}
 	wait(timer, ms) {
-		this.#clock.clearTimeout(this.#timers.get(timer));
-		if (ms !== void 0) this.#timers.set(timer, this.#clock.setTimeout(() => this.input(timer), ms));
+		this.clock.clearTimeout(this.#timers.get(timer));
+		if (ms !== void 0) this.#timers.set(timer, this.clock.setTimeout(() => this.feed(timer), Math.min(ms, LONGEST_TIMER)));
 	}
 	save(name, value) {
 		this.#memory.set(name, value);
-	}
-	async renew(connection) {
-		try {
-			const token = await this.#options.getToken({ reason: "refresh" });
-			if (token === null) this.#signedOut();
-			else this.input("renewed", connection, token);
-		} catch {
-			this.input("renewed", connection, void 0);
-		}
 	}
 	settle(id, error, result) {
 		const waiting = this.#waiting.get(id);
@@ -1455,47 +1606,22 @@ var ClientShell = class {
 		else waiting?.resolve(result);
 	}
 	tell(...[name, value]) {
-		if (name === "state") this.#stateChanged(value.newState === "ready", value.newState === "closed");
 		this.emitter.emit(name, value);
 		if (name === "events") for (const event of value) this.emitter.emit(event.kind, event);
 	}
-	#signedOut() {
-		this.input("close", {
+	signedOut() {
+		this.feed("close", {
 			code: BAD_TOKEN,
-			message: "the user is signed out",
+			message: "signed out",
 			offline: false
 		});
 	}
-	#stateChanged(isReady, isClosed) {
-		if (isReady) this.#takeSession();
-		if (!isClosed) return;
-		this.#leavePage?.();
-		this.#leavePage = void 0;
-		this.#lock.release();
-	}
-	/** A duplicated tab has the session of the first one, which keeps it: this one begins another. */
-	async #takeSession() {
-		const session = this.machine.arrivals.position?.session;
-		if (session && !await this.#lock.take(session)) this.input("forgetSession");
-	}
-	/** Where WebSockets do not pass, the other transport is loaded. */
-	async #opener(via) {
-		const { WebSocket: Socket = globalThis.WebSocket, fetch: fetcher = globalThis.fetch } = this.#options;
-		if (via === "websocket" && Socket) return (options) => openSocket(Socket, options);
-		const { openEventStream } = await Promise.resolve().then(() => (init_sse(), sse_exports));
-		return (options) => openEventStream(fetcher, options);
+	async #loaded() {
+		const { Upkeep } = await Promise.resolve().then(() => (init_upkeep(), upkeep_exports));
+		return this.#upkeep ??= new Upkeep(this);
 	}
 };
-function parsed(text) {
-	try {
-		return JSON.parse(text);
-	} catch {
-		return;
-	}
-}
-function randomId() {
-	return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+const randomId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 //#endregion
 //#region ../js/src/upload.ts
@@ -1549,6 +1675,7 @@ var init_upload = __esmMin((() => {
 
 //#endregion
 //#region ../js/src/client.ts
+init_later();
 var Client = class {
 	#shell;
 	/** Does nothing until `connect` is called. */
@@ -1568,11 +1695,11 @@ var Client = class {
 	}
 	/** The questions that wait for the user, in any thread. */
 	get asks() {
-		return this.#shell.machine.arrivals.asks;
+		return this.#shell.machine.asks;
 	}
 	/** What was said and not answered yet, also before a reload. */
 	get unanswered() {
-		return this.#shell.machine.said;
+		return this.#shell.machine.requests.said;
 	}
 	/** What the server does of what this client can use; none while there is no connection. */
 	get features() {
@@ -1580,12 +1707,12 @@ var Client = class {
 	}
 	/** Connect, or connect again after the client was closed. */
 	connect() {
-		this.#shell.connect();
+		this.#shell.feed("connect");
 		return this;
 	}
 	/** Stay disconnected until `connect` is called. Closing cancels no run. */
 	close() {
-		this.#shell.input("close");
+		this.#shell.feed("close");
 	}
 	/** Listen: `on("state", …)`, `on("events", …)`, `on("partial_result", …)`. Returns what ends it. */
 	on(name, listener) {
@@ -1593,18 +1720,16 @@ var Client = class {
 	}
 	/** Every event from now on: in order, each once. */
 	[Symbol.asyncIterator]() {
-		return new EventStream((stream) => {
-			const ends = [this.on("events", (events) => stream.push(events)), this.on("state", ({ newState }) => newState === "closed" && stream.end())];
-			return () => ends.forEach((end) => end());
-		});
+		const early = [];
+		const end = this.on("events", (events) => early.length < 256 && early.push(events));
+		return later(Promise.resolve().then(() => (init_upkeep(), upkeep_exports)).then(({ allEvents }) => allEvents(this, early)).finally(end));
 	}
 	/** Speak; starts a run. The message is kept until it is answered, over reconnects and reloads, and starts one run. */
-	say(body, { thread, id, files } = {}) {
+	say(body, { id, ...more } = {}) {
 		const said = this.#shell.request({
+			...more,
 			type: "say",
-			body,
-			thread,
-			files
+			body
 		}, id);
 		said.catch(() => {});
 		return said;
@@ -1619,7 +1744,10 @@ var Client = class {
 	}
 	/** Have the server forget a file at once: its `file`. One that a message has stays. */
 	async discard(file) {
-		return (await Promise.resolve().then(() => (init_upload(), upload_exports))).discard(this.#shell, file);
+		await this.#shell.request({
+			type: "discard",
+			file
+		});
 	}
 	/** Stop a run; its end arrives as an event. */
 	async cancel(run) {
@@ -1629,21 +1757,19 @@ var Client = class {
 		});
 	}
 	/** The last `limit` events (1 to 200) of a thread, or of all of them, before the offset `before`. */
-	history({ thread, before, limit = 100 } = {}) {
+	history({ limit = 100, ...page } = {}) {
 		return this.#shell.request({
+			...page,
 			type: "history",
-			thread,
-			before,
 			limit
 		});
 	}
 	/** The user's threads, the one used last first. `before`: the last one of the page before, or its `updated`. */
-	threads({ before, limit = 100, archived } = {}) {
+	threads({ limit = 100, ...page } = {}) {
 		return this.#shell.request({
+			...page,
 			type: "threads",
-			before,
-			limit,
-			archived
+			limit
 		});
 	}
 	changeThread(thread, change) {
@@ -1661,29 +1787,23 @@ var Client = class {
 	}
 	/** Answer a question. The first answer counts: the error 4508 says that there is another one. */
 	answer(question, value) {
-		const ask = typeof question === "string" ? question : question.data.ask;
 		return this.#shell.request({
 			type: "answer",
-			ask,
+			ask: question.data?.ask ?? question,
 			value
 		});
 	}
 	/** These events are before the user's eyes. */
 	displayed(...events) {
-		this.#shell.input("displayed", events.flatMap(offsetsOf));
+		this.#shell.feed("displayed", events);
 	}
 	/** The user got value from an event, or says not. */
 	confirm(event, verdict, note) {
-		this.#shell.input("confirm", {
-			type: "confirm",
-			offset: event.offset,
-			verdict,
-			note
-		});
+		this.#shell.feed("confirm", event, verdict, note);
 	}
 	/** The user types in a thread: the user's other tabs hear it. Not kept while there is no connection. */
 	typing(thread) {
-		this.#shell.input("typing", thread);
+		this.#shell.feed("typing", thread);
 	}
 };
 /** A client of the server at `url`, which keeps one session over any number of connections. */
@@ -1703,87 +1823,9 @@ function displayedInView(client, element, ...events) {
 }
 
 //#endregion
-//#region ../js/src/views/run_state.ts
-const emptyRun = (run) => ({
-	run,
-	status: "waiting",
-	attempt: 0,
-	text: "",
-	thoughts: [],
-	tools: [],
-	questions: []
-});
-const hasEnded = ({ status }) => status !== "waiting" && status !== "running";
-function fold(run, event) {
-	return {
-		...run,
-		thread: event.thread,
-		parent: event.parent ?? void 0,
-		...change(run, event)
-	};
-}
-function change(run, { kind, data }) {
-	switch (kind) {
-		case "user_said": return { said: data.body };
-		case "agent_started": return {
-			...anew(run),
-			agent: data.agent,
-			status: "running",
-			attempt: data.attempt ?? 1
-		};
-		case "agent_thinking": return think(run, data);
-		case "partial_result": return { text: run.text + data.text };
-		case "tool_executing": return { tools: [...run.tools, {
-			...data,
-			status: "executing"
-		}] };
-		case "tool_completed": return { tools: run.tools.map((tool) => tool.tool_call === data.tool_call ? completed(tool, data) : tool) };
-		case "input_requested": return { questions: [...run.questions, {
-			...data,
-			status: "open"
-		}] };
-		case "input_answered": return settled(run, data.ask, {
-			status: "answered",
-			value: data.value
-		});
-		case "input_closed": return settled(run, data.ask, { status: data.reason });
-		case "final_report": return { report: data.report };
-		case "agent_completed": return {
-			status: data.outcome,
-			usage: data.usage
-		};
-		case "agent_failed": return {
-			status: "failed",
-			error: data
-		};
-		case "superseded": return {};
-	}
-}
-/** The attempt that was interrupted has said what this one says again. */
-const anew = ({ text, earlier = [] }) => text && {
-	text: "",
-	earlier: [...earlier, text]
-};
-function think(run, { text, thought, index }) {
-	if (thought === void 0 || index === void 0) return { thinking: text };
-	const thoughts = [...run.thoughts];
-	while (thoughts.length <= thought) thoughts.push("");
-	thoughts[thought] += text;
-	return { thoughts };
-}
-const completed = (tool, { result, error }) => ({
-	...tool,
-	result,
-	error,
-	status: error === void 0 ? "completed" : "failed"
-});
-const settled = ({ questions }, ask, change) => ({ questions: questions.map((question) => question.ask === ask ? {
-	...question,
-	...change
-} : question) });
-
-//#endregion
 //#region ../js/src/views/run.ts
+init_later();
+init_run_state();
 var Run = class {
 	id;
 	#log;
@@ -1826,18 +1868,7 @@ var Run = class {
 	}
 	/** Its events, those that are known first, to its end or the client's. */
 	[Symbol.asyncIterator]() {
-		return new EventStream((stream) => {
-			const endIfOver = () => {
-				if (hasEnded(this.state) || this.#log.client.state === "closed") stream.end();
-			};
-			stream.push(this.#log.events(this.id));
-			endIfOver();
-			const ends = [this.#log.client.on("events", (events) => {
-				stream.push(events.filter(({ run }) => run === this.id));
-				endIfOver();
-			}), this.#log.client.on("state", endIfOver)];
-			return () => ends.forEach((end) => end());
-		});
+		return later(Promise.resolve().then(() => (init_upkeep(), upkeep_exports)).then(({ runEvents }) => runEvents(this.#log, this)));
 	}
 };
 /** What the user said comes first, or where nobody said anything the start of the first attempt. */
@@ -1890,12 +1921,14 @@ var Thread = class {
 
 //#endregion
 //#region ../js/src/views/event_log.ts
+init_events();
+init_run_state();
 const MOST_BYTES = 8 * 1024 * 1024;
 var RunLog = class {
 	#run;
 	#known = /* @__PURE__ */ new Set();
 	events = [];
-	bytes = 0;
+	weight = 0;
 	state;
 	constructor(run) {
 		this.#run = run;
@@ -1907,7 +1940,7 @@ var RunLog = class {
 		const offsets = offsetsOf(event);
 		const isNext = event.offset > (this.events.at(-1)?.offset ?? 0) && !offsets.some((offset) => this.#known.has(offset));
 		this.events.push(event);
-		this.bytes += JSON.stringify(event).length;
+		this.weight += JSON.stringify(event).length;
 		if (isNext) this.state = fold(this.state, event);
 		else this.keep(({ offset }) => offset === event.offset || !offsets.includes(offset));
 		for (const offset of offsets) this.#known.add(offset);
@@ -1984,9 +2017,9 @@ var EventLog = class {
 			if (event.kind === "superseded") continue;
 			const log = this.#runs.get(event.run) ?? new RunLog(event.run);
 			this.#runs.set(event.run, log);
-			this.#bytes -= log.bytes;
+			this.#bytes -= log.weight;
 			if (log.add(event)) this.#threads.delete(event.thread);
-			this.#bytes += log.bytes;
+			this.#bytes += log.weight;
 		}
 		this.#evict();
 		this.#changed();
@@ -2026,7 +2059,7 @@ var EventLog = class {
 		}
 	}
 	#delete(run, log) {
-		this.#bytes -= log.bytes;
+		this.#bytes -= log.weight;
 		this.#runs.delete(run);
 		this.#threads.delete(log.state.thread ?? "");
 	}

@@ -12,15 +12,17 @@ const README = new URL("../README.md", import.meta.url);
 const TABLE = /(?<=<!-- npm run size -- --write -->\n).*?(?=<!-- end -->)/s;
 const CLOSE_ENOUGH = 0.11; // kB: not every Node has the same gzip
 
-/** The bytes of what this statement imports, less a module, and of what `import()` loads later. */
+/** The bytes of what this statement imports, less a module, and of each chunk that `import()` loads later. A chunk may use what the
+ *  first one has, as in an application's bundle. */
 async function weigh(statement, without) {
   const resolveId = (id) => (id === "entry" ? id : without && id.endsWith(`/${without}.js`) ? { id, external: true } : null);
   const entry = { name: "entry", resolveId, load: (id) => (id === "entry" ? statement : null) };
-  const bundle = await rolldown({ input: "entry", external: OTHERS, plugins: [entry], cwd: process.cwd() });
+  const bundle = await rolldown({ input: "entry", external: OTHERS, plugins: [entry], preserveEntrySignatures: "allow-extension", cwd: process.cwd() });
   const { output } = await bundle.generate({ minify: true });
   const first = output.find(({ isEntry }) => isEntry);
   const isNow = ({ fileName }) => fileName === first.fileName || first.imports.includes(fileName);
-  return { now: gzipped(output.filter(isNow)), later: gzipped(output.filter((chunk) => !isNow(chunk))) };
+  const later = output.filter((chunk) => !isNow(chunk)).map((chunk) => [chunk.name, gzipped([chunk])]);
+  return { now: gzipped(output.filter(isNow)), later: Object.fromEntries(later) };
 }
 
 const gzipped = (chunks) => gzipSync(chunks.map(({ code }) => code).join(""), { level: 9 }).length;
@@ -31,9 +33,10 @@ async function showParts() {
   const files = readdirSync("src", { recursive: true }).filter((name) => name.endsWith(".ts"));
   const names = new Set(files.map((name) => basename(name, ".ts")));
   names.delete("client"); // all of it
+  names.delete("upkeep"); // nothing of it
   const parts = [];
   for (const name of names) parts.push([name, now - (await weigh(statement, name)).now]);
-  for (const [name, bytes] of parts.sort((a, b) => b[1] - a[1])) if (bytes > 0) console.log(`${String(bytes).padStart(6)} bytes gzipped: ${name}`);
+  for (const [name, bytes] of parts.sort((a, b) => b[1] - a[1])) if (bytes >= 10) console.log(`${String(bytes).padStart(6)} bytes gzipped: ${name}`);
 }
 
 const core = await weigh(`export { connect } from "./dist/index.js";`);
@@ -42,17 +45,19 @@ const react = await weigh(`export { connect } from "./dist/index.js"; export * f
 const aiSdk = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/ai_sdk.js";`);
 const agUi = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/ag_ui.js";`);
 
+const { "shared-upkeep": upkeep = NaN, ...rare } = core.later;
 const rows = [
-  ["`connect`", core.now, 7_500],
+  ["`connect`: what a page loads first", core.now, 5_000],
+  ["what follows by itself after the first attempt to connect", upkeep, 3_150],
   ["`eventLog`, more", log.now - core.now],
   ["`greenroom/react` with `eventLog`, more", react.now - core.now, 2_048],
-  ["`greenroom/ai-sdk` with `eventLog`, more", aiSdk.now - core.now, 5_300],
-  ["`greenroom/ag-ui` with `eventLog`, more", agUi.now - core.now, 6_000],
-  ["server-sent events, loaded where WebSockets fail twice, and uploads, loaded with the first file", core.later],
+  ["`greenroom/ai-sdk` with `eventLog`, more", aiSdk.now - core.now, 5_600],
+  ["`greenroom/ag-ui` with `eventLog`, more", agUi.now - core.now, 6_300],
+  ["server-sent events, loaded where WebSockets fail twice, and uploads, loaded with the first file", Object.values(rare).reduce((sum, bytes) => sum + bytes)],
 ];
 for (const [name, bytes, limit] of rows) {
   console.log(`${String(bytes).padStart(6)} bytes gzipped: ${name}${limit ? ` (at most ${limit})` : ""}`);
-  if (limit && bytes > limit) process.exitCode = 1;
+  if (limit && !(bytes <= limit)) process.exitCode = 1;
 }
 
 const readme = readFileSync(README, "utf8");

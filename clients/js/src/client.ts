@@ -1,10 +1,10 @@
 // What a program says and hears. `shell.ts` carries it out.
 
 import type { Listener } from "./emitter.js";
-import { EventStream } from "./event_stream.js";
+import { later, MOST_EARLY } from "./later.js";
 import type { ConnectOptions } from "./options.js";
 import type { Reason } from "./protocol/commands.js";
-import { type GreenroomEvent, type JSON as Json, type Kind, offsetsOf } from "./protocol/events.js";
+import { type GreenroomEvent, type JSON as Json, type Kind } from "./protocol/events.js";
 import type { FilesTaken, SentFile } from "./protocol/frames.js";
 import type { State } from "./protocol/states.js";
 import { ClientShell, type Listenable } from "./shell.js";
@@ -62,22 +62,22 @@ export class Client {
   /** Why there is no connection; null while there is one. */
   get reason(): Reason | null { return this.#shell.machine.reason; }
   /** The questions that wait for the user, in any thread. */
-  get asks(): readonly GreenroomEvent<"input_requested">[] { return this.#shell.machine.arrivals.asks; }
+  get asks(): readonly GreenroomEvent<"input_requested">[] { return this.#shell.machine.asks; }
 
   /** What was said and not answered yet, also before a reload. */
-  get unanswered(): readonly Unanswered[] { return this.#shell.machine.said; }
+  get unanswered(): readonly Unanswered[] { return this.#shell.machine.requests.said; }
   /** What the server does of what this client can use; none while there is no connection. */
   get features(): readonly string[] { return this.#shell.machine.ready?.features ?? []; }
 
   /** Connect, or connect again after the client was closed. */
   connect(): this {
-    this.#shell.connect();
+    this.#shell.feed("connect");
     return this;
   }
 
   /** Stay disconnected until `connect` is called. Closing cancels no run. */
   close(): void {
-    this.#shell.input("close");
+    this.#shell.feed("close");
   }
 
   /** Listen: `on("state", …)`, `on("events", …)`, `on("partial_result", …)`. Returns what ends it. */
@@ -87,18 +87,14 @@ export class Client {
 
   /** Every event from now on: in order, each once. */
   [Symbol.asyncIterator](): AsyncIterableIterator<GreenroomEvent> {
-    return new EventStream<GreenroomEvent>((stream) => {
-      const ends = [
-        this.on("events", (events) => stream.push(events)),
-        this.on("state", ({ newState }) => newState === "closed" && stream.end()),
-      ];
-      return () => ends.forEach((end) => end());
-    });
+    const early: (readonly GreenroomEvent[])[] = [];
+    const end = this.on("events", (events) => early.length < MOST_EARLY && early.push(events));
+    return later(import("./upkeep.js").then(({ allEvents }) => allEvents(this, early)).finally(end));
   }
 
   /** Speak; starts a run. The message is kept until it is answered, over reconnects and reloads, and starts one run. */
-  say(body: Json, { thread, id, files }: SayOptions = {}): Promise<Said> {
-    const said = this.#shell.request<Said>({ type: "say", body, thread, files }, id);
+  say(body: Json, { id, ...more }: SayOptions = {}): Promise<Said> {
+    const said = this.#shell.request<Said>({ ...more, type: "say", body }, id);
     said.catch(() => {}); // `refused` tells it, too
     return said;
   }
@@ -113,7 +109,7 @@ export class Client {
 
   /** Have the server forget a file at once: its `file`. One that a message has stays. */
   async discard(file: string): Promise<void> {
-    return (await import("./upload.js")).discard(this.#shell, file);
+    await this.#shell.request({ type: "discard", file });
   }
 
   /** Stop a run; its end arrives as an event. */
@@ -122,16 +118,16 @@ export class Client {
   }
 
   /** The last `limit` events (1 to 200) of a thread, or of all of them, before the offset `before`. */
-  history({ thread, before, limit = 100 }: { thread?: string | undefined; before?: number | undefined; limit?: number } = {}): Promise<HistoryPage> {
-    return this.#shell.request({ type: "history", thread, before, limit });
+  history({ limit = 100, ...page }: { thread?: string | undefined; before?: number | undefined; limit?: number } = {}): Promise<HistoryPage> {
+    return this.#shell.request({ ...page, type: "history", limit });
   }
 
   /** The user's threads, the one used last first. `before`: the last one of the page before, or its `updated`. */
-  threads({ before, limit = 100, archived }: { before?: string | number; limit?: number; archived?: boolean } = {}): Promise<{
+  threads({ limit = 100, ...page }: { before?: string | number; limit?: number; archived?: boolean } = {}): Promise<{
     readonly threads: readonly ThreadInfo[];
     readonly more: boolean;
   }> {
-    return this.#shell.request({ type: "threads", before, limit, archived });
+    return this.#shell.request({ ...page, type: "threads", limit });
   }
 
   changeThread(thread: string, change: { title: string } | { archived: boolean }): Promise<ThreadInfo> {
@@ -144,23 +140,22 @@ export class Client {
 
   /** Answer a question. The first answer counts: the error 4508 says that there is another one. */
   answer(question: string | GreenroomEvent<"input_requested">, value: Json): Promise<{ readonly offset: number }> {
-    const ask = typeof question === "string" ? question : question.data.ask;
-    return this.#shell.request({ type: "answer", ask, value });
+    return this.#shell.request({ type: "answer", ask: (question as GreenroomEvent<"input_requested">).data?.ask ?? question, value });
   }
 
   /** These events are before the user's eyes. */
   displayed(...events: GreenroomEvent[]): void {
-    this.#shell.input("displayed", events.flatMap(offsetsOf));
+    this.#shell.feed("displayed", events);
   }
 
   /** The user got value from an event, or says not. */
   confirm(event: GreenroomEvent, verdict?: Json, note?: string): void {
-    this.#shell.input("confirm", { type: "confirm", offset: event.offset, verdict, note });
+    this.#shell.feed("confirm", event, verdict, note);
   }
 
   /** The user types in a thread: the user's other tabs hear it. Not kept while there is no connection. */
   typing(thread: string): void {
-    this.#shell.input("typing", thread);
+    this.#shell.feed("typing", thread);
   }
 }
 

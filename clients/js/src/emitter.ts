@@ -13,14 +13,12 @@ export class Emitter<Values extends object> {
   }
 
   emit<K extends keyof Values>(name: K, value: Values[K]): void {
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) guard(() => (listener as Listener<Values[K]>)(value));
-  }
-}
-
-function guard(act: () => unknown): void {
-  try {
-    act();
-  } catch (error) {
-    console.error("a listener failed:", error);
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+      try {
+        (listener as Listener<Values[K]>)(value);
+      } catch (error) {
+        console.error("a listener failed:", error);
+      }
+    }
   }
 }

@@ -5,6 +5,9 @@ import { GreenroomError } from "./errors.js";
 const MOST = 4_096; // events that wait for a slow reader before more of them come
 const TOO_SLOW = 4103;
 
+export const tooSlow = (): GreenroomError =>
+  new GreenroomError({ code: TOO_SLOW, message: `more than ${MOST} events waited to be read`, temporary: true });
+
 /** What a source pushes is read in order, from now on. A reader that is too slow gets an error in place of what it missed. */
 export class EventStream<T> implements AsyncIterableIterator<T> {
   #items: T[] = [];
@@ -20,7 +23,7 @@ export class EventStream<T> implements AsyncIterableIterator<T> {
 
   push(items: readonly T[]): void {
     if (this.#isOver) return;
-    if (this.#items.length > MOST) return this.end(new GreenroomError({ code: TOO_SLOW, message: `more than ${MOST} events waited to be read`, temporary: true }));
+    if (this.#items.length > MOST) return this.end(tooSlow());
     for (const item of items) this.#items.push(item);
     this.#wake?.();
   }

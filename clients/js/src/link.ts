@@ -26,9 +26,9 @@ export interface Link {
 }
 
 export function openSocket(Socket: typeof WebSocket, { url, token, on }: LinkOptions): Link {
-  const socket = new Socket(url.href.replace(/^http/, "ws"), ["greenroom.v1", ...(token ? [bearer(token)] : [])]);
+  const socket = new Socket(url.href.replace(/^http/, "ws"), token ? ["greenroom.v1", bearer(token)] : ["greenroom.v1"]);
   socket.onopen = () => on("opened");
-  socket.onmessage = ({ data }) => on("received", String(data));
+  socket.onmessage = ({ data }) => on("received", data);
   socket.onerror = () => {}; // a close follows, and `ws` in Node raises an error that nothing listens to
   socket.onclose = ({ code, reason }) => on("lost", code || NO_CODE, reason);
   return {

@@ -35,21 +35,15 @@ export interface Connection {
   readonly reason: Reason | null;
 }
 
-const UNCONNECTED: Connection = { state: "connecting", reason: null };
-
 /** Whether there is a connection, and if not, why. */
 export function useConnection(): Connection {
   const client = useGreenroom();
-  const store = useMemo(() => {
-    let now = UNCONNECTED;
-    const look = (): Connection => {
-      const { reason } = client;
-      const state = client.state === "closed" && !reason ? "connecting" : client.state; // closed without a reason: not connected yet
-      return now.state === state && now.reason === reason ? now : (now = { state, reason });
-    };
-    return { subscribe: (changed: () => void) => client.on("state", changed), look };
-  }, [client]);
-  return useSyncExternalStore(store.subscribe, store.look, () => UNCONNECTED);
+  const subscribe = useMemo(() => (changed: () => void) => client.on("state", changed), [client]);
+  const change = useSyncExternalStore(subscribe, () => client.reason ?? client.state, (): Reason | State => "closed");
+  return useMemo(() => {
+    const { state, reason } = client;
+    return { state: state === "closed" && !reason ? "connecting" : state, reason }; // closed without a reason: not connected yet
+  }, [client, change]);
 }
 
 export interface UseRun {

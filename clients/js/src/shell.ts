@@ -4,17 +4,17 @@ import { type Clock, systemClock } from "./clock.js";
 import { Emitter } from "./emitter.js";
 import { endpoint } from "./endpoint.js";
 import { GreenroomError } from "./errors.js";
-import { type Link, type LinkInput, type LinkOptions, openSocket } from "./link.js";
+import { type Link, type LinkInput, openSocket } from "./link.js";
 import type { ConnectOptions } from "./options.js";
-import { watchPage } from "./page_life.js";
 import { BAD_TOKEN, POSITION_LOST, PROTOCOL_ERROR } from "./protocol/codes.js";
 import type { Command, Saved, Shell, Timer, Told, TokenReason, Transport } from "./protocol/commands.js";
 import type { GreenroomEvent, Kind } from "./protocol/events.js";
 import { type ClientFrame, encode, type Failure, type Request, type ServerFrame, type Unnamed } from "./protocol/frames.js";
-import { type Input, Machine } from "./protocol/machine.js";
+import type { Input } from "./protocol/inputs.js";
+import { Machine } from "./protocol/machine.js";
 import { refusal } from "./protocol/requests.js";
-import { SessionLock } from "./session_lock.js";
 import { Memory } from "./store.js";
+import type { Upkeep } from "./upkeep.js";
 
 /** A frame as it goes over the wire (docs/protocol.md). One of type `refresh` has a token in it. */
 export interface WireFrame {
@@ -30,50 +30,46 @@ interface Waiting {
   reject(error: GreenroomError): void;
 }
 
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 export class ClientShell implements Shell {
   readonly machine: Machine;
   readonly emitter = new Emitter<Listenable>();
-  readonly #options: ConnectOptions;
-  readonly #url: URL;
-  readonly #clock: Clock;
+  readonly options: ConnectOptions;
+  readonly clock: Clock;
   readonly newId: () => string;
+  readonly #url: URL;
   readonly #memory: Memory;
-  readonly #lock: SessionLock;
   readonly #timers = new Map<Timer, unknown>();
   readonly #waiting = new Map<string, Waiting>();
   #commands: Command[] = [];
   #isBusy = false;
+  #failures = 0; // to load the upkeep
+  #upkeep: Upkeep | undefined;
   #link: Link | undefined;
   #attempt: object | undefined;
-  #leavePage: (() => void) | undefined;
 
   constructor(options: ConnectOptions) {
-    const { url, store, clock = systemClock, random = Math.random, newId = randomId, locks = globalThis.navigator?.locks } = options;
-    this.#options = options;
+    const { url, store, clock = systemClock, random = Math.random, newId = randomId } = options;
+    [this.options, this.clock, this.newId] = [options, clock, newId];
     this.#url = endpoint(url);
-    [this.#clock, this.newId] = [clock, newId];
     this.#memory = new Memory(store, `greenroom:${this.#url.href}:`);
-    this.#lock = new SessionLock(locks);
     const { now, date } = clock;
-    this.machine = new Machine({ now, date, random, id: newId }, { position: this.#memory.get("position"), unanswered: this.#memory.get("unanswered") });
-  }
-
-  connect(): void {
-    this.#leavePage ??= watchPage((...input) => this.input(...input), () => this.#lock.release(), this.#clock);
-    this.input("connect");
+    const saved = { position: this.#memory.get("position"), unanswered: this.#memory.get("unanswered") };
+    this.machine = new Machine({ now, date, random, id: newId }, saved, (...command) => void this.#commands.push(command));
   }
 
   request<T>(request: Unnamed<Request>, id = this.newId()): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (this.#waiting.has(id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, `${id} still waits for its answer`)));
+      if (this.#waiting.has(id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, `${id} waits already`)));
       this.#waiting.set(id, { resolve, reject });
-      this.input("request", { ...request, id });
+      this.feed("request", { ...request, id });
     });
   }
 
   /** Commands are carried out in the order in which they came, also those of listeners. */
-  input(...input: Input): void {
-    this.#commands.push(...this.machine.after(input));
+  feed(...input: Input): void {
+    this.machine.hear(...input);
     if (this.#isBusy) return;
     this.#isBusy = true;
     for (let command; (command = this.#commands.shift()); ) this.#perform(command);
@@ -81,32 +77,37 @@ export class ClientShell implements Shell {
   }
 
   #heard(...input: LinkInput): void {
-    if (input[0] !== "received") return this.input(...input);
-    const frame = parsed(input[1]);
-    if (!frame) return this.input("lost", POSITION_LOST, "the server sent an unusable frame");
+    if (input[0] !== "received") return this.feed(...input);
+    let frame: ServerFrame;
+    try {
+      frame = JSON.parse(input[1]);
+    } catch {
+      return this.feed("lost", POSITION_LOST, "no JSON");
+    }
     this.emitter.emit("frame", { isSent: false, frame });
-    this.input("received", frame);
+    this.feed("received", frame);
   }
 
   #perform([name, ...what]: Command): void {
-    (this[name] as (...what: unknown[]) => void)(...what);
+    ((name in this ? this : this.#upkeep) as unknown as Record<string, (...what: unknown[]) => void>)[name]?.(...what);
   }
 
   // ── what the machine has it do ──
 
   async open(via: Transport, reason: TokenReason): Promise<void> {
     const attempt = (this.#attempt = {});
-    const ifCurrent = (...input: LinkInput) => attempt === this.#attempt && this.#heard(...input);
+    const { WebSocket: Socket = globalThis.WebSocket, fetch: fetcher = globalThis.fetch } = this.options;
     try {
-      await this.#takeSession();
-      const token = await this.#options.getToken({ reason });
-      const open = await this.#opener(via);
+      if (this.machine.arrivals.position?.session) await this.#loaded().then((upkeep) => upkeep.takeSession(), () => {}); // the server tells tabs apart, too
+      const token = await this.options.getToken({ reason });
+      const sse = via === "sse" || !Socket ? await import("./sse.js") : undefined; // where WebSockets do not pass
       if (attempt !== this.#attempt) return;
-      if (token === null) return this.#signedOut();
-      const { hello } = this.machine.arrivals;
-      this.#link = open({ url: this.#url, token, hello, on: ifCurrent });
+      if (token === null) return this.signedOut();
+      const on = (...input: LinkInput) => attempt === this.#attempt && this.#heard(...input);
+      const link = { url: this.#url, token, hello: this.machine.arrivals.hello, on };
+      this.#link = sse ? sse.openEventStream(fetcher, link) : openSocket(Socket, link);
     } catch (error) {
-      if (attempt === this.#attempt) this.input("noToken", error instanceof Error ? error.message : String(error), reason);
+      if (attempt === this.#attempt) this.feed("noToken", String((error as Error | undefined)?.message ?? error), reason);
     }
   }
 
@@ -114,6 +115,15 @@ export class ClientShell implements Shell {
     this.#attempt = undefined;
     this.#link?.close();
     this.#link = undefined;
+    for (const timer of this.#timers.values()) this.clock.clearTimeout(timer);
+  }
+
+  async load(): Promise<void> {
+    try {
+      await this.#loaded();
+    } catch {
+      this.wait("load", this.machine.attempts.backOff(this.#failures++));
+    }
   }
 
   send(frame: ClientFrame): void {
@@ -122,22 +132,12 @@ export class ClientShell implements Shell {
   }
 
   wait(timer: Timer, ms?: number): void {
-    this.#clock.clearTimeout(this.#timers.get(timer));
-    if (ms !== undefined) this.#timers.set(timer, this.#clock.setTimeout(() => this.input(timer), ms));
+    this.clock.clearTimeout(this.#timers.get(timer));
+    if (ms !== undefined) this.#timers.set(timer, this.clock.setTimeout(() => this.feed(timer), Math.min(ms, LONGEST_TIMER)));
   }
 
   save(name: keyof Saved, value: unknown): void {
     this.#memory.set(name, value);
-  }
-
-  async renew(connection: string): Promise<void> {
-    try {
-      const token = await this.#options.getToken({ reason: "refresh" });
-      if (token === null) this.#signedOut();
-      else this.input("renewed", connection, token);
-    } catch {
-      this.input("renewed", connection, undefined); // asked again; the live connection lives on
-    }
   }
 
   settle(id: string, error: Failure | undefined, result?: object): void {
@@ -148,46 +148,18 @@ export class ClientShell implements Shell {
   }
 
   tell(...[name, value]: Parameters<Shell["tell"]>): void {
-    if (name === "state") this.#stateChanged(value.newState === "ready", value.newState === "closed");
     this.emitter.emit(name, value as never);
     if (name === "events") for (const event of value) this.emitter.emit(event.kind, event as never);
   }
 
-  #signedOut(): void {
-    this.input("close", { code: BAD_TOKEN, message: "the user is signed out", offline: false });
+  signedOut(): void {
+    this.feed("close", { code: BAD_TOKEN, message: "signed out", offline: false });
   }
 
-  #stateChanged(isReady: boolean, isClosed: boolean): void {
-    if (isReady) void this.#takeSession();
-    if (!isClosed) return;
-    this.#leavePage?.();
-    this.#leavePage = undefined;
-    this.#lock.release();
-  }
-
-  /** A duplicated tab has the session of the first one, which keeps it: this one begins another. */
-  async #takeSession(): Promise<void> {
-    const session = this.machine.arrivals.position?.session;
-    if (session && !(await this.#lock.take(session))) this.input("forgetSession");
-  }
-
-  /** Where WebSockets do not pass, the other transport is loaded. */
-  async #opener(via: Transport): Promise<(options: LinkOptions) => Link> {
-    const { WebSocket: Socket = globalThis.WebSocket, fetch: fetcher = globalThis.fetch } = this.#options;
-    if (via === "websocket" && Socket) return (options) => openSocket(Socket, options);
-    const { openEventStream } = await import("./sse.js");
-    return (options) => openEventStream(fetcher, options);
+  async #loaded(): Promise<Upkeep> {
+    const { Upkeep } = await import("./upkeep.js");
+    return (this.#upkeep ??= new Upkeep(this));
   }
 }
 
-function parsed(text: string): ServerFrame | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+const randomId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");

@@ -4,12 +4,11 @@
 export type Store = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
 export class Memory {
-  readonly #store: Store | null;
+  readonly #given: Store | null | undefined;
   readonly #prefix: string;
 
   constructor(store: Store | null | undefined, prefix: string) {
-    this.#prefix = prefix;
-    this.#store = store === undefined ? sessionStore() : store;
+    [this.#given, this.#prefix] = [store, prefix];
   }
 
   get(name: string): unknown {
@@ -28,13 +27,9 @@ export class Memory {
       // full, or denied: it lasts as long as the page
     }
   }
-}
 
-/** A browser may throw at the very name. */
-function sessionStore(): Store | null {
-  try {
-    return globalThis.sessionStorage ?? null;
-  } catch {
-    return null;
+  /** A browser may throw at the very name of its own. */
+  get #store(): Store | null | undefined {
+    return this.#given === undefined ? globalThis.sessionStorage : this.#given;
   }
 }

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { INTERNAL } from "../scripts/internal.js";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -36,6 +37,18 @@ describe.skipIf(!existsSync(join(ROOT, "dist")))("the package", () => {
     const isPeer = (name = "") => Object.keys(peerDependencies).some((peer) => name === peer || name.startsWith(`${peer}/`));
     expect(missing.filter((name) => !isPeer(name))).toEqual([]);
     expect(dependencies).toBeUndefined();
+  });
+});
+
+describe.skipIf(!existsSync(join(ROOT, "dist")))("a name that is short in what is built", () => {
+  const types = published().filter((path) => path.endsWith(".d.ts")).map(read).join("");
+  const wire = readFileSync(join(ROOT, "../../docs/protocol.md"), "utf8");
+  const built = published().filter((path) => /^dist\/.*[^d]\.js$/.test(path)).map(read).join("");
+
+  it.each(INTERNAL)("is neither public, nor of the wire, nor in a string: %s", (name) => {
+    expect(new RegExp(`\\b${name}\\b *[?(:<]`).test(types)).toBe(false);
+    expect(new RegExp(`["\`]${name}["\`]`).test(wire)).toBe(false);
+    expect(new RegExp(`["\`'.]${name}\\b`).test(built)).toBe(false);
   });
 });
 

@@ -126,6 +126,27 @@ def test_a_duplicated_tab_has_a_session_of_its_own(open_sdk: OpenSdk) -> None:
         assert states_of(each) == ["ready"]
 
 
+def test_a_page_that_cannot_fetch_the_second_half_hears_and_says_all_the_same(
+    open_sdk: OpenSdk,
+) -> None:
+    """Nor does it lose its session: it is reloaded, and would ask for the lock."""
+    page = open_sdk()
+    session = session_of(page)
+    barred: list[str] = []
+
+    def bar(route: api.Route) -> None:
+        barred.append(route.request.url)
+        route.abort()
+
+    page.context.route("**/shared-upkeep.js", bar)
+    page.reload()
+    wait_state(page, "ready")
+    say(page, count=5)
+    assert_delivered(page, MINE + 5)
+    assert barred
+    assert session_of(page) == session
+
+
 def test_two_tabs_of_a_user_both_have_all(open_sdk: OpenSdk) -> None:
     page = open_sdk()
     other = page.context.new_page()

@@ -1,16 +1,12 @@
 // What arrives: where the session stands, what is open, and what is to be acknowledged. Pure, as the machine is that it belongs to.
 
-import type { Act } from "./commands.js";
+import type { Act, Told } from "./commands.js";
 import type { GreenroomEvent } from "./events.js";
 import type { ClientFrame, Hello, Ready } from "./frames.js";
-import { type Asks, stillOpen } from "./open_asks.js";
-import { advance, opened, type Opened, type Position } from "./position.js";
+import { endOf, following, type Position } from "./position.js";
 
 export class Arrivals {
   position: Position | undefined;
-  asks: Asks = [];
-  /** Events since the last ack. */
-  unacked = 0;
   readonly #do: Act;
   #acked = 0;
   #gapAt: number | undefined;
@@ -20,62 +16,55 @@ export class Arrivals {
   }
 
   place(position: Position | undefined): void {
-    this.position = position;
-    this.#do("save", "position", position);
+    this.#do("save", "position", (this.position = position));
   }
 
   get hello(): Hello {
-    const { session, epoch, offset, event } = this.position ?? {};
-    const features = ["position", "large", "asks", "threads"];
-    return { type: "hello", session, epoch, offset, event, client: { name: "greenroom-js", version: "1" }, features };
+    const { user, ...place } = this.position ?? {};
+    return { type: "hello", ...place, client: { name: "greenroom-js", version: "1" }, features: ["position", "large", "asks", "threads"] };
   }
 
-  ready(ready: Ready): Opened {
-    const result = opened(this.position, ready);
-    this.place(result.position);
-    this.#acked = result.position.offset;
-    this.unacked = 0;
-    if (result.beyond !== undefined) this.#gapAt = undefined;
-    return result;
+  get offset(): number {
+    return this.position?.offset ?? 0;
   }
 
-  /** Hand over what is new. Returns why to leave, if that is so. */
-  events(epoch: string, events: readonly GreenroomEvent[]): string | undefined {
-    if (epoch !== this.position?.epoch) return "another journal answers";
-    const { fresh, isGap, position } = advance(this.position, events, this.#gapAt);
-    if (fresh.length) this.#deliver(fresh, position);
-    return isGap ? this.#gap(position.offset) : undefined;
+  /** How far what arrived is ahead of what was acknowledged. */
+  get unacked(): number {
+    return this.offset - this.#acked;
   }
 
-  /** Frames keep their order: an event written before the ping that has not arrived is lost. Returns why to leave, if that is so. */
-  ping(written: number | undefined): string | undefined {
-    const offset = this.position?.offset ?? 0;
-    return written !== undefined && written > offset && offset !== this.#gapAt ? this.#gap(offset) : undefined;
+  /** Stay where we are if the server knows the place, otherwise begin where it sends from. Returns what no longer counts, if it does. */
+  ready({ session, epoch, user, from, event, recovered }: Ready): Told["reset"] | undefined {
+    const before = this.position;
+    const isSame = before?.epoch === epoch && before.user === user;
+    const ours = isSame && recovered ? before : undefined;
+    const offset = (this.#acked = ours?.offset ?? from);
+    this.place({ session, epoch, user, offset, event: ours?.event ?? (offset === from && event ? event : undefined) });
+    if (!before || ours) return undefined;
+    this.#gapAt = undefined;
+    return { beyond: isSame ? from : 0, isOther: !isSame };
+  }
+
+  /** Hand over what is new, and return it. */
+  events(events: readonly GreenroomEvent[]): readonly GreenroomEvent[] {
+    const fresh = following(this.offset, events, this.#gapAt);
+    const last = fresh.at(-1);
+    if (!last) return fresh;
+    this.place({ ...(this.position as Position), offset: endOf(last), event: last.offset === endOf(last) ? last.id : undefined });
+    this.#do("tell", "events", fresh);
+    return fresh;
+  }
+
+  /** Frames keep their order: whether what was written before is lost, as it has not arrived. The same gap again after a resume is
+   *  the server's last word on it. */
+  isGap(written: number): boolean {
+    if (written <= this.offset || this.#gapAt === this.offset) return false;
+    this.#gapAt = this.offset;
+    return true;
   }
 
   /** The ack that is due; asking for it counts as sending it. */
   ack(): ClientFrame | undefined {
-    this.unacked = 0;
-    const offset = this.position?.offset ?? 0;
-    return offset > this.#acked ? { type: "ack", offset: (this.#acked = offset) } : undefined;
-  }
-
-  setAsks(asks: Asks): void {
-    if (asks === this.asks || (!asks.length && !this.asks.length)) return;
-    this.asks = asks;
-    this.#do("tell", "asks", asks);
-  }
-
-  #deliver(fresh: readonly GreenroomEvent[], position: Position): void {
-    this.place(position);
-    this.#do("tell", "events", fresh);
-    this.setAsks(stillOpen(this.asks, fresh));
-    this.unacked += fresh.length;
-  }
-
-  /** The same gap again after a resume is the server's last word on it. */
-  #gap(offset: number): string {
-    this.#gapAt = offset;
-    return "an event did not arrive";
+    return this.unacked > 0 ? { type: "ack", offset: (this.#acked = this.offset) } : undefined;
   }
 }

@@ -12,3 +12,6 @@ export const IDENTITY_CHANGED = 4503;
 export const SUPERSEDED = 4504;
 export const RATE_LIMIT = 4507;
 export const DISCONNECTED = 4509;
+
+/** Whether the same client would be closed again, as it is. */
+export const isRefusal = (code: number): boolean => code === BAD_DATA || code === FRAME_TOO_BIG || code >= 4500;

@@ -5,7 +5,7 @@ import type { GreenroomEvent, JSON } from "./events.js";
 import type { State } from "./states.js";
 
 /** Each is one timer, named as the machine's input that it brings: waiting anew replaces it. */
-export type Timer = "retry" | "silent" | "ack" | "pace" | "report" | "stable" | "renew" | "dispatch";
+export type Timer = "retry" | "silent" | "ack" | "pace" | "report" | "renew" | "dispatch" | "load";
 
 export type Transport = "websocket" | "sse";
 
@@ -20,17 +20,27 @@ export interface Saved {
 /** What the shell does, by name, and with what. */
 interface Commands {
   open: [via: Transport, reason: TokenReason];
+  /** The connection, if there is one, and every timer. */
   drop: [];
+  /** Load the upkeep. */
+  load: [];
   send: [frame: ClientFrame];
   /** Without `ms` the timer is stopped. */
   wait: [timer: Timer, ms?: number | undefined];
   save: [name: keyof Saved, value: unknown];
-  renew: [connection: string];
   settle: [id: string, error: Failure | undefined, result?: object | undefined];
   tell: { [K in keyof Told]: [name: K, value: Told[K]] }[keyof Told];
 }
 
-export type Command = { [C in keyof Commands]: [C, ...Commands[C]] }[keyof Commands];
+/** What the upkeep has its half of the shell do. */
+interface LaterCommands {
+  renew: [connection: string];
+}
+
+type OneOf<C> = { [K in keyof C]: C[K] extends unknown[] ? [name: K, ...what: C[K]] : never }[keyof C];
+export type Command = OneOf<Commands> | OneOf<LaterCommands>;
+
+export type UpkeepCommands = { [C in keyof LaterCommands]: (...what: LaterCommands[C]) => void };
 
 export type Shell = { [C in keyof Commands]: (...what: Commands[C]) => void };
 

@@ -1,6 +1,6 @@
 // The frames of greenroom.v1: docs/protocol.md, "Client → server" and "Server → client".
 
-import type { GreenroomEvent, JSON } from "./events.js";
+import type { GreenroomEvent, JSON as Json } from "./events.js";
 
 export interface Hello {
   type: "hello";
@@ -14,7 +14,7 @@ export interface Hello {
 
 /** A frame that the server answers with a `reply` of the same `id`. */
 export type Request = { id: string } & (
-  | { type: "say"; body: JSON; thread?: string | undefined; files?: readonly SentFile[] | undefined }
+  | { type: "say"; body: Json; thread?: string | undefined; files?: readonly SentFile[] | undefined }
   | { type: "file"; file: string; start: number; size: number; data: string }
   | { type: "discard"; file: string }
   | { type: "cancel"; run: string }
@@ -22,7 +22,7 @@ export type Request = { id: string } & (
   | { type: "threads"; before?: string | number | undefined; limit: number; archived?: boolean | undefined }
   | { type: "thread"; thread: string; title?: string; archived?: boolean }
   | { type: "erase"; thread: string }
-  | { type: "answer"; ask: string; value: JSON }
+  | { type: "answer"; ask: string; value: Json }
   | { type: "refresh"; token: string }
 );
 
@@ -36,7 +36,7 @@ export type ClientFrame =
   | Request
   | { type: "ack"; offset: number }
   | { type: "displayed"; offsets: readonly number[] }
-  | { type: "confirm"; offset: number; verdict?: JSON | undefined; note?: string | undefined }
+  | { type: "confirm"; offset: number; verdict?: Json | undefined; note?: string | undefined }
   | { type: "typing"; thread: string }
   | { type: "pong" };
 
@@ -108,6 +108,6 @@ export type ServerFrame =
 /** A frame as text. The server refuses half a surrogate pair, which is no text (RFC 8259 §8.2): U+FFFD takes its place.
  *  JSON.stringify writes such a half as an escape of its own, and nothing else as \ud8.. to \udf... */
 export const encode = (frame: ClientFrame): string =>
-  globalThis.JSON.stringify(frame).replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, (escape, half) => (half ? "\ufffd" : escape));
+  JSON.stringify(frame).replace(/(\\\\)|\\ud[89a-f]../g, (_, backslash: string | undefined) => backslash ?? "\ufffd");
 
 export const byteLength = (text: string): number => new TextEncoder().encode(text).length;

@@ -1,209 +1,161 @@
-// The client's side of greenroom.v1, without I/O: inputs come in, and commands go out, both as data. It keeps every duty of a
-// client (docs/protocol.md, "Client duties") and outlives sockets. `states.ts` is its table; the shell is `shell.ts`.
+// The client's side of greenroom.v1, without I/O: inputs come in, and commands go out, both as data. It outlives sockets. What a
+// page needs to be connected and to hear events is here; the rest of a client's duties (docs/protocol.md, "Client duties") are the
+// upkeep's, upkeeping.ts, which is loaded after the first attempt to connect. `states.ts` is the table; the shell is `../shell.ts`.
 
 import { Arrivals } from "./arrivals.js";
 import { Attempts } from "./attempts.js";
 import * as codes from "./codes.js";
-import { isFinal, wantsNewToken } from "./coming_back.js";
-import type { Act, Command, Reason, Saved, TokenReason } from "./commands.js";
+import type { Act, Reason, Saved, Shell, TokenReason, Told } from "./commands.js";
 import type { Env } from "./env.js";
-import type { ClientFrame, Closing, Ready, Reply, Request, Say, ServerFrame } from "./frames.js";
-import { Liveness } from "./liveness.js";
-import { Outgoing } from "./outgoing.js";
-import { Renewal } from "./renewal.js";
+import type { ClientFrame, Closing, Ready, Reply, Request, ServerFrame } from "./frames.js";
+import type { FirstInputs, Hears, Input } from "./inputs.js";
+import { endOf } from "./position.js";
 import { refusal, Requests } from "./requests.js";
 import { isPosition, isSay } from "./saved.js";
 import { type Cause, type State, TRANSITIONS } from "./states.js";
 
 const ACK_MS = 50, ACK_EVENTS = 32;
-const REPORT_MS = 120;
-const STABLE_MS = 5_000; // a connection that lived this long forgets earlier failures
+const OPEN_MS = 15_000; // the server's own deadlines for opening are 10 s each
+const SLOWEST_LINK = 4 * 1024; // bytes a second that a large frame may take
+const SHARE = 0.8; // of what the server takes: its clock and ours are not one, and the network bunches frames
+const MOST_EARLY = 256; // inputs that wait for the upkeep
 
-/** An input: the name of a method of the machine, and its arguments. */
-export type Input = { [K in keyof Machine]: Machine[K] extends (...what: infer A) => void ? [K, ...A] : never }[Exclude<keyof Machine, "after">];
+/** What the machine asks of its upkeep. */
+export interface Upkeep {
+  /** Acknowledge at once: the page may end. */
+  readonly isHidden: boolean;
+  readonly isOffline: boolean;
+  /** The ms in which a probe must be answered, while one waits. */
+  readonly patience: number | undefined;
+  begin(ready: Ready): void;
+  /** Whether a frame may go now. If not, the machine gets the input `pace` when one may. */
+  hasRoom(ready: Ready): boolean;
+  /** Returns whether this was the answer to a request of its own. */
+  answered(reply: Reply): boolean;
+  /** Have reports sent that wait for company. */
+  report(): void;
+  /** The next report to send. */
+  next(): ClientFrame | undefined;
+  over(): void;
+}
 
-export class Machine {
+export class Machine implements Hears<FirstInputs> {
   state: State = "closed";
   reason: Reason | null = null;
   ready: Ready | undefined;
+  asks: Told["asks"] = [];
+  /** How many frames the server takes at once, and how many of them may still go. The upkeep makes room again. */
+  burst = 0;
+  room = 0;
+  phase: "idle" | "waiting" | "opening" | "open" | "refused" = "idle"; // of the connection
+  readonly env: Env;
+  readonly do: Act;
   readonly arrivals: Arrivals;
+  readonly attempts: Attempts;
+  readonly requests: Requests;
 
-  readonly #env: Env;
-  readonly #attempts: Attempts;
-  readonly #requests: Requests;
-  readonly #outgoing: Outgoing;
-  readonly #liveness: Liveness;
-  readonly #renewal: Renewal;
-  #commands: Command[] = [];
-  #phase: "idle" | "waiting" | "opening" | "open" = "idle"; // of the connection
+  #upkeep: Upkeep | undefined;
+  #early: Input[] = [];
+  #own: ClientFrame[] = []; // that wait to be sent: the last of each type
   #closing: Closing | undefined;
   #tokenReason: TokenReason = "connect";
-  #isHidden = false;
-  #isOffline = false;
+  #largeMs = 0;
 
-  constructor(env: Env, { position, unanswered }: Saved) {
-    const act: Act = (...command) => this.#do(...command);
-    this.#env = env;
-    this.#attempts = new Attempts(env);
-    this.#requests = new Requests(env, act);
-    this.#outgoing = new Outgoing(env, this.#requests, act);
-    this.#liveness = new Liveness(act);
-    this.#renewal = new Renewal(env, act);
+  /** `act` takes what is to be done. */
+  constructor(env: Env, { position, unanswered }: Saved, act: Act) {
+    [this.env, this.do] = [env, act];
+    this.attempts = new Attempts(env);
+    this.requests = new Requests(act);
     this.arrivals = new Arrivals(isPosition(position) ? position : undefined, act);
-    for (const frame of Array.isArray(unanswered) ? unanswered : []) if (isSay(frame)) this.#requests.add(frame);
-    if (Array.isArray(unanswered)) act("save", "unanswered", this.said); // without what was left out
+    for (const frame of Array.isArray(unanswered) ? unanswered : []) if (isSay(frame)) this.requests.add(frame);
+    if (unanswered) act("save", "unanswered", this.requests.said); // without what was left out
   }
 
-  /** What is to be done because of an input. */
-  after([name, ...what]: Input): Command[] {
-    (this[name] as (...what: unknown[]) => void)(...what);
-    const commands = this.#commands;
-    this.#commands = [];
-    return commands;
+  /** What is the upkeep's waits for it. A refusal always does: there is one, and nothing goes on without it. */
+  hear(...input: Input): void {
+    const [name, ...what] = input;
+    const part = name in this ? this : this.#upkeep;
+    if (part) (part as unknown as Record<string, (...what: unknown[]) => void>)[name]?.(...what);
+    else if (this.#early.length < MOST_EARLY || name === "refused") this.#early.push(input);
+  }
+
+  loaded(upkeep: Upkeep): void {
+    this.#upkeep = upkeep;
+    for (const input of this.#early.splice(0)) this.hear(...input);
+    if (this.ready) upkeep.begin(this.ready);
+  }
+
+  load(): void {
+    if (!this.#upkeep) this.do("load");
   }
 
   // ── what the program wants ──
 
   connect(): void {
-    this.#attempts.begin();
-    this.#move("connect");
-    this.#open("connect");
+    this.attempts.begin();
+    this.move("connect");
+    this.open("connect");
   }
 
   close(reason: Reason | null = null): void {
-    this.report();
-    this.#drop();
-    this.#end(reason);
+    this.ack();
+    this.#upkeep?.report();
+    this.drop();
+    this.end(reason);
   }
-
-  /** Every `say` without an answer. */
-  get said(): readonly Say[] { return this.#requests.said; }
 
   request(frame: Request): void {
-    this.#requests.add(frame);
-    this.dispatch();
-  }
-
-  displayed(offsets: Iterable<number>): void {
-    this.#outgoing.reports.displayed(offsets);
-    this.#do("wait", "report", REPORT_MS);
-  }
-
-  confirm(frame: ClientFrame & { type: "confirm" }): void {
-    this.#outgoing.reports.confirm(frame);
-    this.report();
-  }
-
-  typing(thread: string): void {
-    if (this.ready) this.#outgoing.send({ type: "typing", thread });
-  }
-
-  // ── the life of the page ──
-
-  hidden(): void {
-    this.#isHidden = true;
-    this.report();
-  }
-
-  /** The machine or the tab may have slept, or is on another network. */
-  woke(isOnline = false): void {
-    this.#isHidden = false;
-    if (isOnline) this.#isOffline = false;
-    if (isOnline && !this.ready) this.#attempts.online();
-    if (this.#phase === "waiting") this.#open("connect");
-    else if (this.ready) this.#askForLife();
-    else if (this.#phase !== "idle") this.#liveness.opening(true);
-  }
-
-  /** The browser may be wrong, above all about a server on this machine: that one answers. */
-  offline(): void {
-    this.#isOffline = true;
-    this.#move("lost", this.#reason(codes.NO_CODE, "offline"));
-    if (this.ready) this.#askForLife();
-  }
-
-  /** The browser keeps the page for later, without a connection. */
-  suspend(): void {
-    if (this.state === "closed") return;
-    this.report();
-    this.#drop();
-    this.#phase = "waiting";
-    this.#move("lost", this.#reason(codes.NO_CODE, "the page was left"));
+    this.requests.add(frame);
+    this.pace();
   }
 
   // ── timers ──
 
   retry(): void {
-    this.#open(this.#tokenReason);
+    this.open(this.#tokenReason);
   }
 
   silent(): void {
-    this.lost(codes.HEARTBEAT_MISSED, "the server fell silent");
+    this.lost(codes.HEARTBEAT_MISSED, "silence");
   }
 
   ack(): void {
-    this.#do("wait", "ack");
     const ack = this.ready && this.arrivals.ack();
-    if (ack) this.#outgoing.send(ack);
+    if (ack) this.send(ack);
   }
 
+  /** Send what is due, in its turn and at the server's pace. */
   pace(): void {
-    this.#outgoing.pump();
-  }
-
-  /** Received comes before displayed. */
-  report(): void {
-    this.#do("wait", "report");
-    if (!this.ready) return;
-    this.ack();
-    if (!this.#outgoing.sendReports(this.ready.max_frame_bytes)) this.#do("wait", "report", REPORT_MS); // the rest in a moment
-  }
-
-  stable(): void {
-    this.#attempts.stable();
-  }
-
-  renew(): void {
-    if (this.ready) this.#do("renew", this.ready.connection);
-  }
-
-  dispatch(): void {
-    if (this.ready) this.#outgoing.sendRequests();
+    while (this.ready && (this.#upkeep ? this.#upkeep.hasRoom(this.ready) : this.room >= 1)) {
+      const frame = this.#own.shift() ?? this.requests.next(this.env.now()) ?? this.#upkeep?.next();
+      if (!frame) return;
+      this.room -= 1;
+      this.do("send", frame);
+    }
   }
 
   // ── the connection ──
 
   opened(): void {
-    this.#phase = "open";
-    this.#do("send", this.arrivals.hello);
+    this.phase = "open";
+    this.do("send", this.arrivals.hello);
   }
 
-  /** No token could be had. */
   noToken(message: string, reason: TokenReason): void {
-    this.#comeBack(codes.NO_CODE, `no token could be had: ${message}`, reason);
+    this.comeBack(codes.NO_CODE, `no token could be had: ${message}`, reason);
   }
 
-  /** A token to take the place of the one that expires; undefined if there is none yet. Cookies ("") cannot be renewed on a
-   *  connection: the server closes it in time, and the next one has newer ones. */
-  renewed(connection: string, token: string | undefined): void {
-    if (connection !== this.ready?.connection) return;
-    if (token) this.#outgoing.send(this.#renewal.request(token));
-    else if (token === undefined) this.#renewal.later();
-  }
-
-  /** Another tab speaks for this session: begin one of our own, at the same place. */
   forgetSession(): void {
     const { position } = this.arrivals;
     if (position) this.arrivals.place({ ...position, session: undefined });
   }
 
-  /** Anything came: the connection lives. */
   alive(): void {
-    if (this.ready) this.#liveness.alive(this.ready.heartbeat);
+    if (this.ready) this.watch(this.#upkeep?.patience ?? 1.5 * this.ready.heartbeat);
   }
 
   received(frame: ServerFrame): void {
-    this.#liveness.heard(frame);
+    this.#largeMs = frame.type === "large" ? (1_000 * frame.bytes) / SLOWEST_LINK : 0;
     this.alive();
     switch (frame.type) {
       case "ready": return this.#becomeReady(frame);
@@ -211,140 +163,145 @@ export class Machine {
       case "reply": return this.#takeReply(frame);
       case "ping": return this.#takePing(frame.offset);
       case "closing": this.#closing = frame; return;
-      case "erased": this.arrivals.setAsks(this.arrivals.asks.filter(({ thread }) => thread !== frame.thread)); return this.#do("tell", "erased", frame);
-      case "typing": return this.#do("tell", "typing", frame);
+      case "erased": this.hear("erased", frame.thread); // falls through
+      case "typing": return this.do("tell", ...([frame.type, frame] as Parameters<Shell["tell"]>));
       // Before `ready` only the hello can be refused, and the server waits for another one.
-      case "error": return this.ready ? this.#do("tell", "error", frame) : this.lost(frame.code, frame.message);
+      case "error": return this.ready ? this.do("tell", "error", frame) : this.lost(frame.code, frame.message);
     }
   }
 
-  /** The connection ended, or must. */
   lost(code: number, reason: string, asked = this.#closing?.reconnect): void {
     if (this.#closing) ({ code, reason } = this.#closing);
-    const wasOpen = this.#phase === "open";
-    const wasHello = !this.ready && this.arrivals.position !== undefined;
-    const { hasTries } = this.#attempts;
-    const excuses = { wasAsked: !!asked, wasDropped: this.#requests.broke(code, reason), wasHello, hasTries, isForgotten: true } as const;
-    this.#attempts.lost(code, wasOpen);
-    this.#drop();
-    if (isFinal(code, excuses)) return this.#end(this.#reason(code, reason));
-    if (code === codes.SUPERSEDED) this.forgetSession();
-    if (code === codes.PROTOCOL_ERROR) this.#forget();
+    const wasOpen = this.phase === "open";
+    this.attempts.lost(wasOpen);
+    if (codes.isRefusal(code)) return this.#refused(code, reason, asked);
     // A browser hides a 401 behind 1006, so an upgrade that failed may mean a stale token.
-    this.#comeBack(code, reason, wasOpen && !wantsNewToken(code) ? "connect" : "refused", asked);
+    this.comeBack(code, reason, wasOpen && code !== codes.TOKEN_EXPIRING ? "connect" : "refused", asked);
   }
 
-  #open(reason: TokenReason): void {
-    this.#drop();
-    this.#phase = "opening";
-    this.#liveness.opening();
-    this.#do("open", this.#attempts.next(), reason);
+  // ── what the upkeep has done, too ──
+
+  open(reason: TokenReason): void {
+    this.drop();
+    this.requests.again();
+    this.phase = "opening";
+    this.watch(OPEN_MS);
+    this.do("open", this.attempts.next(), reason);
   }
 
-  #comeBack(code: number, message: string, reason: TokenReason, asked?: Closing["reconnect"]): void {
-    const ms = this.#attempts.wait(asked);
-    this.#drop();
-    this.#phase = "waiting";
+  comeBack(code: number, message: string, reason: TokenReason, asked?: Closing["reconnect"]): void {
+    const ms = this.attempts.wait(asked);
+    this.drop();
+    this.phase = "waiting";
     this.#tokenReason = reason;
-    this.#do("wait", "retry", ms);
-    this.#move("lost", { ...this.#reason(code, message), retryAt: this.#env.date() + ms });
+    this.do("wait", "retry", ms);
+    this.move("lost", { ...this.why(code, message), retryAt: this.env.date() + ms });
   }
 
-  #drop(): void {
-    for (const timer of ["retry", "ack", "stable", "renew"] as const) this.#do("wait", timer);
+  /** This stops all timers, too. */
+  drop(): void {
     this.ready = this.#closing = undefined;
-    this.#phase = "idle";
-    this.#liveness.over();
-    this.#outgoing.lost();
-    this.#do("drop");
-  }
-
-  #becomeReady(ready: Ready): void {
-    const { position } = this.arrivals;
-    this.#phase = "open";
-    this.ready = ready;
-    this.#attempts.ready();
-    this.alive();
-    this.#do("wait", "stable", STABLE_MS);
-    this.#outgoing.begin(ready);
-    this.#renewal.plan(ready.expires);
-    const { beyond, isOther } = this.arrivals.ready(ready);
-    if (beyond !== undefined) this.#reset(beyond, isOther);
-    if (position && position.user !== ready.user) this.#disown();
-    this.arrivals.setAsks(ready.asks ?? []);
-    this.#move("ready");
-    this.#requests.limit(ready.max_frame_bytes ?? Infinity);
-    this.dispatch();
-    this.report();
-  }
-
-  #takeEvents({ epoch, events }: ServerFrame & { type: "events" }): void {
-    const { unacked } = this.arrivals;
-    const why = this.arrivals.events(epoch, events);
-    if (this.arrivals.unacked >= ACK_EVENTS || this.#isHidden) this.ack();
-    else if (!unacked && this.arrivals.unacked) this.#do("wait", "ack", ACK_MS);
-    if (why) this.lost(codes.POSITION_LOST, why);
-  }
-
-  #takePing(written: number | undefined): void {
-    const why = this.arrivals.ping(written);
-    if (why) this.lost(codes.POSITION_LOST, why);
-    else this.#outgoing.send({ type: "pong" });
-  }
-
-  #takeReply(reply: Reply): void {
-    if (this.#liveness.isSign(reply.id)) {
-      this.alive();
-      return this.#move("alive");
-    }
-    if (this.#renewal.answered(reply)) return;
-    this.#requests.answered(reply);
-    this.dispatch();
-  }
-
-  #askForLife(): void {
-    const probe = this.#liveness.ask(this.#env.id());
-    if (probe) this.#outgoing.sendFirst(probe);
-  }
-
-  #reset(beyond: number, isOther: boolean): void {
-    this.#outgoing.reports.forget(beyond);
-    this.#do("tell", "reset", { beyond, isOther });
-  }
-
-  /** The server refused our position: begin without one. */
-  #forget(): void {
-    this.arrivals.place(undefined);
-    this.#reset(0, true);
-  }
-
-  /** What one user left unsent must not be sent as another user. */
-  #disown(): void {
-    this.#requests.giveUp(refusal(codes.IDENTITY_CHANGED, "another user is signed in"), false);
-    this.#outgoing.reports.forget(-1);
+    this.#largeMs = 0;
+    this.phase = "idle";
+    this.#own = [];
+    this.#upkeep?.over();
+    this.do("drop");
   }
 
   /** No answer comes any more. What was said is kept for the next connection. */
-  #end(reason: Reason | null): void {
-    this.#do("wait", "dispatch");
-    const { code, message } = reason ?? { code: codes.NO_CODE, message: "the client was closed" };
-    this.#requests.giveUp({ code, message, temporary: true }, true);
-    this.#move("ended", reason);
+  end(reason: Reason | null): void {
+    const { code, message } = reason ?? { code: codes.NO_CODE, message: "closed" };
+    this.requests.giveUp(refusal(code, message, true), true);
+    this.move("ended", reason);
   }
 
-  #reason(code: number, message: string): Reason {
-    return { code, message, offline: this.#isOffline };
+  setAsks(asks: Told["asks"]): void {
+    if (asks.length || this.asks.length) this.do("tell", "asks", (this.asks = asks));
   }
 
-  #move(cause: Cause, reason: Reason | null = null): void {
+  reset(reset: Told["reset"]): void {
+    this.hear("forget", reset.beyond);
+    this.do("tell", "reset", reset);
+  }
+
+  /** Before all that waits, but for frames of its kind: it takes their place. An ack covers those before it, and so does a pong. */
+  send(frame: ClientFrame): void {
+    this.#own = [...this.#own.filter(({ type }) => type !== frame.type), frame];
+    this.pace();
+  }
+
+  /** The server may be silent for so long before its connection counts as dead: half-open TCP says nothing for many minutes. */
+  watch(ms: number): void {
+    this.do("wait", "silent", ms + this.#largeMs);
+  }
+
+  why(code: number, message: string): Reason {
+    return { code, message, offline: !!this.#upkeep?.isOffline };
+  }
+
+  move(cause: Cause, reason: Reason | null = null): void {
     const oldState = this.state;
     const newState = TRANSITIONS[oldState][cause];
     if (!newState) return;
     [this.state, this.reason] = [newState, reason];
-    this.#do("tell", "state", { newState, oldState, reason });
+    this.do("tell", "state", { newState, oldState, reason });
+    if (newState === "ready" || newState === "reconnecting") this.load();
   }
 
-  #do(...command: Command): void {
-    this.#commands.push(command);
+  #becomeReady(ready: Ready): void {
+    const { position } = this.arrivals;
+    this.phase = "open";
+    this.ready = ready;
+    this.attempts.ready();
+    this.alive();
+    this.room = this.burst = Math.max(1, SHARE * (ready.frames_burst ?? 100)); // the server's own default
+    const reset = this.arrivals.ready(ready);
+    if (reset) this.reset(reset);
+    if (position && position.user !== ready.user) this.#disown();
+    this.setAsks(ready.asks ?? []);
+    this.move("ready");
+    this.requests.limit(ready.max_frame_bytes);
+    this.#upkeep?.begin(ready);
+    this.pace();
+  }
+
+  #takeEvents({ epoch, events }: ServerFrame & { type: "events" }): void {
+    const { unacked, position } = this.arrivals;
+    if (epoch !== position?.epoch) return this.lost(codes.POSITION_LOST, "another journal");
+    for (const event of this.arrivals.events(events)) if ("ask" in event.data) this.hear("asked", event);
+    if (this.arrivals.unacked >= ACK_EVENTS || this.#upkeep?.isHidden) this.ack();
+    else if (!unacked) this.do("wait", "ack", ACK_MS);
+    if (this.arrivals.isGap(Math.max(0, ...events.map(endOf)))) this.#gap();
+  }
+
+  #takePing(written = 0): void {
+    if (this.arrivals.isGap(written)) this.#gap();
+    else this.send({ type: "pong" });
+  }
+
+  #gap(): void {
+    this.lost(codes.POSITION_LOST, "a gap");
+  }
+
+  #takeReply(reply: Reply): void {
+    if (this.#upkeep?.answered(reply)) return;
+    const request = this.requests.pending.get(reply.id);
+    if (!reply.ok) this.hear("denied", reply);
+    else if (request) this.requests.conclude(request.frame, undefined, reply);
+  }
+
+  /** What would be refused again needs the upkeep's judgement. */
+  #refused(code: number, reason: string, asked: Closing["reconnect"] | undefined): void {
+    const wasHello = !this.ready && !!this.arrivals.position;
+    this.drop();
+    this.phase = "refused";
+    if (!this.#upkeep) this.move("lost", this.why(code, reason));
+    this.hear("refused", code, reason, asked, wasHello);
+  }
+
+  /** What one user left unsent must not be sent as another user. */
+  #disown(): void {
+    this.requests.giveUp(refusal(codes.IDENTITY_CHANGED, "another user"));
+    this.hear("forget", -1);
   }
 }

@@ -1,26 +1,30 @@
-// Frames at a pace that the server accepts: a token bucket. Pure: whoever calls says how late it is, in ms.
+// Frames at a pace that the server accepts: a token bucket, whose level is the machine's `room`. Pure, as the machine is.
 
-const SHARE = 0.8; // of what the server takes: its clock and ours are not one, and the network bunches frames
+import type { Ready } from "./frames.js";
+import type { Machine } from "./machine.js";
+
+const SHARE = 0.8; // of what the server takes, as for the burst
 
 export class Pacer {
-  #perMs = 0;
-  #burst = 0;
-  #level = 0;
+  readonly #machine: Machine;
   #at = 0;
 
-  /** A new connection has a new allowance. The defaults are the server's own, until it says. */
-  restart(now: number, perSecond: number | undefined = 50, burst: number | undefined = 100): void {
-    this.#perMs = (SHARE * perSecond) / 1_000;
-    this.#level = this.#burst = Math.max(1, SHARE * burst);
-    this.#at = now;
+  constructor(machine: Machine) {
+    this.#machine = machine;
   }
 
-  /** 0 if a frame may go now, which counts it; otherwise the ms to wait. */
-  take(now: number): number {
-    this.#level = Math.min(this.#burst, this.#level + this.#perMs * (now - this.#at));
+  /** A new connection has all its room. */
+  restart(): void {
+    this.#at = this.#machine.env.now();
+  }
+
+  /** The ms until a frame may go: 0 or less if one may now. */
+  wait(ready: Ready): number {
+    const { env, room, burst } = this.#machine;
+    const perMs = (SHARE * (ready.frames_per_second ?? 50)) / 1_000; // the server's own default
+    const now = env.now();
+    this.#machine.room = Math.min(burst, room + perMs * (now - this.#at));
     this.#at = now;
-    if (this.#level < 1) return (1 - this.#level) / this.#perMs;
-    this.#level -= 1;
-    return 0;
+    return (1 - this.#machine.room) / perMs;
   }
 }

@@ -1,20 +1,19 @@
 // The token: when the next one is asked for, and how it takes the place of the last. Pure, as the machine is that it belongs to.
 
 import type { Act } from "./commands.js";
-import { backOff } from "./coming_back.js";
+import type { Attempts } from "./attempts.js";
 import type { Env } from "./env.js";
 import type { Reply, Request } from "./frames.js";
 
-const LONGEST_TIMER = 2 ** 31 - 1;
-
 export class Renewal {
   readonly #env: Env;
+  readonly #attempts: Attempts;
   readonly #do: Act;
   #failures = 0;
   #id: string | undefined;
 
-  constructor(env: Env, act: Act) {
-    [this.#env, this.#do] = [env, act];
+  constructor({ env, attempts, do: act }: { env: Env; attempts: Attempts; do: Act }) {
+    [this.#env, this.#attempts, this.#do] = [env, attempts, act];
   }
 
   /** A token was accepted that expires at `expires`: ask for another a minute before, half-way through a shorter one. Not at all
@@ -22,12 +21,12 @@ export class Renewal {
   plan(expires: number | null | undefined): void {
     const left = (expires ?? 0) - this.#env.date();
     this.#failures = 0;
-    this.#do("wait", "renew", left > 0 ? Math.min(Math.max(left - 60_000, left / 2, 1_000), LONGEST_TIMER) : undefined);
+    this.#do("wait", "renew", left > 0 ? Math.max(left - 60_000, left / 2, 1_000) : undefined);
   }
 
   /** There is none yet, or it was refused; the connection lives on. */
   later(): void {
-    this.#do("wait", "renew", 1_000 + backOff(this.#env.random(), this.#failures++));
+    this.#do("wait", "renew", 1_000 + this.#attempts.backOff(this.#failures++));
   }
 
   request(token: string): Request {

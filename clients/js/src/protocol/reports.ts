@@ -28,14 +28,6 @@ export class Reports {
     return offsets.length ? { type: "displayed", offsets } : this.#confirmed.shift();
   }
 
-  /** The connection is gone with these frames in its queue: their reports are to be made again. */
-  lost(frames: readonly ClientFrame[]): void {
-    for (const frame of frames) {
-      if (frame.type === "displayed") this.displayed(frame.offsets);
-      if (frame.type === "confirm") this.confirm(frame);
-    }
-  }
-
   /** Events beyond this offset no longer count, and neither do reports on them. */
   forget(beyond: number): void {
     this.#displayed = new Set([...this.#displayed].filter((offset) => offset <= beyond));

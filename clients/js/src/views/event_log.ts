@@ -20,7 +20,7 @@ class RunLog {
   readonly #run: string;
   readonly #known = new Set<number>(); // offsets, also of what was merged
   events: GreenroomEvent[] = [];
-  bytes = 0;
+  weight = 0; // in characters of JSON
   state: RunState;
 
   constructor(run: string) {
@@ -34,7 +34,7 @@ class RunLog {
     const offsets = offsetsOf(event);
     const isNext = event.offset > (this.events.at(-1)?.offset ?? 0) && !offsets.some((offset) => this.#known.has(offset));
     this.events.push(event);
-    this.bytes += JSON.stringify(event).length;
+    this.weight += JSON.stringify(event).length;
     if (isNext) this.state = fold(this.state, event);
     else this.keep(({ offset }) => offset === event.offset || !offsets.includes(offset));
     for (const offset of offsets) this.#known.add(offset);
@@ -121,9 +121,9 @@ export class EventLog {
       if (event.kind === "superseded") continue;
       const log = this.#runs.get(event.run) ?? new RunLog(event.run);
       this.#runs.set(event.run, log);
-      this.#bytes -= log.bytes;
+      this.#bytes -= log.weight;
       if (log.add(event)) this.#threads.delete(event.thread);
-      this.#bytes += log.bytes;
+      this.#bytes += log.weight;
     }
     this.#evict();
     this.#changed();
@@ -170,7 +170,7 @@ export class EventLog {
   }
 
   #delete(run: string, log: RunLog): void {
-    this.#bytes -= log.bytes;
+    this.#bytes -= log.weight;
     this.#runs.delete(run);
     this.#threads.delete(log.state.thread ?? "");
   }

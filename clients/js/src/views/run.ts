@@ -1,9 +1,9 @@
 // One run: what is known of it, and what the user can do about it.
 
 import type { GreenroomEvent } from "../protocol/events.js";
-import { EventStream } from "../event_stream.js";
+import { later } from "../later.js";
 import type { EventLog } from "./event_log.js";
-import { hasEnded, type RunState, emptyRun } from "./run_state.js";
+import { type RunState, emptyRun } from "./run_state.js";
 
 export class Run {
   readonly id: string;
@@ -46,21 +46,7 @@ export class Run {
 
   /** Its events, those that are known first, to its end or the client's. */
   [Symbol.asyncIterator](): AsyncIterableIterator<GreenroomEvent> {
-    return new EventStream<GreenroomEvent>((stream) => {
-      const endIfOver = () => {
-        if (hasEnded(this.state) || this.#log.client.state === "closed") stream.end();
-      };
-      stream.push(this.#log.events(this.id));
-      endIfOver();
-      const ends = [
-        this.#log.client.on("events", (events) => {
-          stream.push(events.filter(({ run }) => run === this.id));
-          endIfOver();
-        }),
-        this.#log.client.on("state", endIfOver),
-      ];
-      return () => ends.forEach((end) => end());
-    });
+    return later(import("../upkeep.js").then(({ runEvents }) => runEvents(this.#log, this)));
   }
 }
 

@@ -1,8 +1,6 @@
-// Whether a client comes back after a close, and when. Pure. docs/protocol.md, "Close codes".
+// Whether a client comes back after the server refused it. Pure. docs/protocol.md, "Close codes".
 
 import * as codes from "./codes.js";
-
-const FIRST_MS = 500, LONGEST_MS = 20_000;
 
 /** What speaks for coming back though the server refused something. */
 export interface Excuses {
@@ -18,7 +16,7 @@ export interface Excuses {
   readonly isForgotten: true;
 }
 
-/** Codes that are final, or not, without regard to `isTemporary`: final unless this excuse holds. */
+/** Refusals that are final unless this excuse holds. All others are final. */
 const FINAL_UNLESS: Readonly<Record<number, keyof Excuses>> = {
   [codes.BAD_DATA]: "wasDropped",
   [codes.FRAME_TOO_BIG]: "wasDropped",
@@ -31,15 +29,5 @@ const FINAL_UNLESS: Readonly<Record<number, keyof Excuses>> = {
 /** What would be refused again is left out. */
 export function isFinal(code: number, excuses: Excuses): boolean {
   const excuse = FINAL_UNLESS[code];
-  return excuse ? !excuses[excuse] : !isTemporary(code);
+  return !excuse || !excuses[excuse];
 }
-
-/** Exponential with full jitter: `random` is from 0 to 1, `attempts` from 0. */
-export const backOff = (random: number, attempts: number): number => random * Math.min(LONGEST_MS, FIRST_MS * 2 ** attempts);
-
-/** Whether the same client may come back as it is. */
-const isTemporary = (code: number): boolean => code < 4500 || code > 4999;
-
-/** Codes after which the next token must be a new one. */
-export const wantsNewToken = (code: number): boolean =>
-  code === codes.TOKEN_EXPIRING || code === codes.BAD_TOKEN || code === codes.DISCONNECTED;
