@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -178,11 +179,15 @@ trio.run(main)
 @pytest.mark.fault("D1")
 def test_where_there_are_no_such_locks_an_append_is_kept_or_refused(path: Path) -> None:
     asked = [sys.executable, "-c", WITHOUT_LOCKS, str(path)]
-    told = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    kept = int(Neighbour(path).ask_elsewhere(COUNT))
-    assert (told.startswith("accepted") and kept == 100) or (
-        told.startswith(f"refused: {path}-wal was") and kept >= 50
-    )
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=ROOT)
+    told, kept = done.stdout, int(Neighbour(path).ask_elsewhere(COUNT))
+    if told.startswith("accepted"):
+        assert kept == 100
+    elif done.returncode == -signal.SIGBUS:  # the neighbour emptied the -shm in that very moment
+        assert kept >= 50
+    else:
+        assert told.startswith(f"refused: {path}-wal was"), done.stderr
+        assert kept >= 50
 
 
 # --- other names
