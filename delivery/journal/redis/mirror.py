@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from greenroom.delivery.errors import JournalBusy, JournalUnreachable, OutOfSequence
+from greenroom.delivery.errors import AlreadySaid, JournalBusy, JournalUnreachable, OutOfSequence
 from greenroom.delivery.journal.redis.connections.connecting import ANSWER_SECONDS
 from greenroom.delivery.journal.redis.copy import Copy
 from greenroom.delivery.journal.redis.errors import AWAY
@@ -36,21 +36,24 @@ class Mirror:
 
     def carry_out(self, work: Callable[[], R]) -> R:
         """Carry out `work`, whose reads and writes hold true of one state of the journal; again, if
-        others committed meanwhile. Raises `JournalBusy` if that never ends, and its errors."""
-        deadline = time.monotonic() + ANSWER_SECONDS
+        others committed meanwhile. What writes nothing, or refuses, has seen all that was committed
+        when it was asked for. Raises `JournalBusy` if that never ends, and its errors."""
+        deadline, is_fresh = time.monotonic() + ANSWER_SECONDS, False
         try:
-            while True:
+            while time.monotonic() < deadline:
                 place = self.holding.place
                 try:
-                    return work()
+                    done = work()
                 except Behind:
                     self.follow()
-                except OutOfSequence:  # which may have changed, and the caller know of it
-                    self.follow()
-                    if self.holding.place == place:
+                except (OutOfSequence, AlreadySaid):
+                    if is_fresh or not self._follows_more():
                         raise
-                if time.monotonic() > deadline:
-                    raise _busy(self.holding.where)
+                else:
+                    if is_fresh or self.holding.place != place or not self._follows_more():
+                        return done
+                is_fresh = True
+            raise _busy(self.holding.where)
         finally:
             self.holding.give_turn()
 
@@ -66,6 +69,12 @@ class Mirror:
                 self._apply(commits)
             if len(commits) < COMMITS_AT_ONCE:
                 return
+
+    def _follows_more(self) -> bool:
+        """Whether others had committed what the copy had not: it has that now."""
+        place = self.holding.place
+        self.follow()
+        return self.holding.place != place
 
     def fill(self) -> None:
         """Read the whole journal: all rows, as they were at some moment from now on, and then what

@@ -11,6 +11,7 @@ import trio
 
 from greenroom.delivery.errors import JournalError, JournalFull, JournalLost, LeaseLost
 from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.record import Unsaid
 from greenroom.delivery.journal.journal import Journal
 from greenroom.testing.journal_conformance.entries import (
     ALICE,
@@ -41,6 +42,14 @@ async def node(place: Path, lease_seconds: float = 60) -> AsyncIterator[Journal]
 
     async with open_redis_journal(redis_url_of(place), lease_seconds=lease_seconds) as journal:
         yield journal
+
+
+@pytest.fixture
+def only_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes learn of others' commits when they look, and not when these happen."""
+    from greenroom.delivery.journal.redis.mirror import CopyProgress
+
+    monkeypatch.setattr(CopyProgress, "is_behind", False)
 
 
 def command(place: Path, *words: str) -> bytes:
@@ -189,3 +198,28 @@ async def test_what_a_node_cannot_read_in_its_channel_harms_nothing(tmp_path: Pa
         with trio.fail_after(30):
             while not (here.nodes and here.nodes.hears):  # noqa: ASYNC110  # nothing tells
                 await trio.sleep(0.02)
+
+
+@pytest.mark.usefixtures("only_looks")
+async def test_an_erasure_by_a_node_that_has_not_followed_yet_erases_what_is_there(
+    tmp_path: Path,
+) -> None:
+    """Its copy has nothing of the user, so it would write nothing, and Redis refuse nothing."""
+    async with node(tmp_path) as here, node(tmp_path) as there:
+        await here.append(records(1, 2))
+        while await there.erase_user_soon(ALICE).wait():
+            pass
+        assert await read_offsets(here) == []
+
+
+@pytest.mark.usefixtures("only_looks")
+async def test_a_message_is_not_taken_for_said_by_a_node_that_does_not_know_of_its_erasure(
+    tmp_path: Path,
+) -> None:
+    said = [record(1, say="hello"), Unsaid(ALICE, "hello")]
+    async with node(tmp_path) as here, node(tmp_path) as there:
+        await there.append(said)
+        while await here.erase_user_soon(ALICE).wait():
+            pass
+        await there.append(said)
+        assert await read_offsets(here) == [1]
