@@ -155,7 +155,7 @@ def _open(url: str, new_epoch: Callable[[], str], lease: Lease) -> list[Session]
             with opening(first.connection):
                 check_whole(first.connection)
                 lease.take(first.connection)
-            lease.take_over(first.connection, always=True)
+            lease.inherited = lease.take_over(first.connection, always=True)
             for _ in range(READERS):
                 sessions.append(Session(url, sessions[0].epoch, PostgresDatabase(connect(url))))
             for session in sessions:

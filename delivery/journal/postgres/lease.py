@@ -69,6 +69,7 @@ class Lease:
     `number` is None until a lease is taken, and once it was lost. `others`: whether there are other
     nodes. `leads`: whether no older node is there. `notices`: where those begin that this node, or
     what it was before it lost its lease, must read. `place`: where it listens, if it does.
+    `inherited`: see `NodeLease`.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Lease:
     leads: bool = True
     notices: NoticePlace | None = None
     place: ListeningAt | None = None
+    inherited: Sequence[tuple[UserId, RunId]] = ()
 
     def take(self, connection: psycopg.Connection[Any]) -> None:
         """Begin as a new node."""

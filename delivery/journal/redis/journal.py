@@ -77,7 +77,7 @@ def _open(url: str, new_epoch: Callable[[], str], lease: RedisLease) -> Mirror:
             mirror.check = partial(lease.hold, mirror.copy.database)
             mirror.fill()
             lease.take(mirror)
-            lease.take_over(mirror, always=True)
+            lease.inherited = lease.take_over(mirror, always=True)
     except BaseException:
         holding.client.close()
         raise

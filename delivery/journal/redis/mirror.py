@@ -38,9 +38,10 @@ class Mirror:
         """Carry out `work`, whose reads and writes hold true of one state of the journal; again, if
         others committed meanwhile. What writes nothing, or refuses, has seen all that was committed
         when it was asked for. Raises `JournalBusy` if that never ends, and its errors."""
-        deadline, is_fresh = time.monotonic() + ANSWER_SECONDS, False
+        deadline = time.monotonic() + ANSWER_SECONDS
+        is_fresh = is_last = False
         try:
-            while time.monotonic() < deadline:
+            while True:
                 place = self.holding.place
                 try:
                     done = work()
@@ -52,8 +53,10 @@ class Mirror:
                 else:
                     if is_fresh or self.holding.place != place or not self._follows_more():
                         return done
+                if is_last:
+                    raise _busy(self.holding.where)
                 is_fresh = True
-            raise _busy(self.holding.where)
+                is_last = time.monotonic() > deadline  # if it stood still, it tries once more
         finally:
             self.holding.give_turn()
 

@@ -28,8 +28,9 @@ from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.parts import UserParts
 from greenroom.delivery.user.runs.user_runs import UserRuns
 
-MOST_TRIES = 20
-"""How often a batch may be refused for what others append; then its emitters get an error."""
+MOST_TRIES = 200
+"""How often a batch may be refused for what others append; then its emitters get an error. A busy
+node that shares a user with a faster one comes too late 19 times of 20."""
 
 
 AttachNow: TypeAlias = Callable[[Attach, Reply[Attached]], None]

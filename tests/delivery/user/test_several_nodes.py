@@ -221,6 +221,13 @@ async def test_an_emitter_that_always_comes_too_late_gets_an_error() -> None:
         await run.final_report(report="again")
 
 
+async def test_an_emitter_that_comes_too_late_most_times_is_kept() -> None:
+    async with nodes(1) as [here], here.run() as run:
+        disk_of(here).errors += [OutOfSequence("alice", 9, 2)] * 100
+        await run.final_report(report="here")
+        assert disk_of(here).errors == []
+
+
 async def test_an_emitter_gets_an_error_while_the_log_cannot_be_read_on() -> None:
     async with nodes(2) as [here, there], here.run() as run:
         async with there.run():

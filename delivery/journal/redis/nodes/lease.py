@@ -52,7 +52,7 @@ class RedisLease:
     `number` is None until a lease is taken, and once it was lost. `others`: whether there are other
     nodes. `leads`: whether no older node is there. `notices`: the place of the first notice that
     this node, or what it was before it lost its lease, must read. `place`: where it listens, if it
-    does.
+    does. `inherited`: see `NodeLease`.
     """
 
     name: str
@@ -63,6 +63,7 @@ class RedisLease:
     leads: bool = True
     notices: int | None = None
     place: ListeningAt | None = None
+    inherited: Sequence[tuple[UserId, RunId]] = ()
     _address: tuple[ListeningAt, str] | None = None
 
     def take(self, mirror: Mirror) -> None:

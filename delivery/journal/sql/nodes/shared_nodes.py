@@ -61,12 +61,14 @@ class NodeLease(Protocol[D]):
 
     `others`: whether there are other nodes. `leads`: whether no older one is there. `notices`: the
     place of the first notice that this node must read. `place`: where it listens, if it does.
+    `inherited`: the open runs that it took over as it began.
     """
 
     number: int | None
     others: bool
     leads: bool
     place: ListeningAt | None
+    inherited: Sequence[tuple[UserId, RunId]]
 
     @property
     def seconds(self) -> float: ...
@@ -223,6 +225,9 @@ class SharedNodes(Generic[D]):
 
     async def follow(self, follower: Follower) -> Never:
         self._follower = follower
+        inherited, self._lease.inherited = self._lease.inherited, ()
+        if inherited:  # their users may never come to this node
+            follower.taken_over(inherited)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._cut, follower)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,22 @@ async def test_a_message_is_not_taken_for_said_by_a_node_that_does_not_know_of_i
             pass
         await there.append(said)
         assert await read_offsets(here) == [1]
+
+
+async def test_a_node_that_stood_still_amid_a_commit_tries_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from greenroom.delivery.journal.redis import mirror
+    from greenroom.delivery.journal.redis.journal import RedisJournal
+
+    outcomes = iter([True, False])
+
+    def work() -> str:
+        if next(outcomes):
+            raise mirror.Behind
+        return "kept"
+
+    async with node(tmp_path) as here:
+        assert isinstance(here, RedisJournal)
+        monkeypatch.setattr(mirror, "ANSWER_SECONDS", -1)
+        assert await here._thread.call(partial(here._mirror.carry_out, work)) == "kept"
