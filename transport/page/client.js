@@ -60,7 +60,7 @@ var Emitter = class {
 		for (const listener of [...this.#listeners.get(name) ?? []]) try {
 			listener(value);
 		} catch (error) {
-			console.error("a listener failed:", error);
+			console.error("a listener:", error);
 		}
 	}
 };
@@ -293,9 +293,9 @@ var Requests = class {
 	}
 	/** Every `say` without an answer. */
 	get said() {
-		return this.all.map(({ frame }) => frame).filter((frame) => frame.type === "say");
+		return this.queued.map(({ frame }) => frame).filter((frame) => frame.type === "say");
 	}
-	get all() {
+	get queued() {
 		return [...this.pending.values()];
 	}
 	/** Keep it until it is answered, unless it can never be sent. */
@@ -303,7 +303,7 @@ var Requests = class {
 		if (this.pending.has(frame.id)) return;
 		const bytes = byteLength(encode(frame));
 		if (bytes > this.#largest) return this.conclude(frame, tooBig(bytes, this.#largest));
-		if (this.pending.size >= MOST$1) return this.conclude(frame, refusal(RATE_LIMIT, `${MOST$1} wait already`, true));
+		if (this.pending.size >= MOST$1) return this.conclude(frame, refusal(RATE_LIMIT, "many wait already", true));
 		this.pending.set(frame.id, {
 			frame,
 			bytes,
@@ -314,22 +314,22 @@ var Requests = class {
 	}
 	/** The next one to send now. It counts as sent. */
 	next(now) {
-		const request = this.all.find(({ due }) => due <= now);
+		const request = this.queued.find(({ due }) => due <= now);
 		if (request) request.due = Infinity;
 		return request?.frame;
 	}
 	/** There is no connection: everything is due on the next one. */
 	again() {
-		for (const request of this.all) request.due = 0;
+		for (const request of this.queued) request.due = 0;
 	}
 	/** The server takes frames of this many bytes. */
 	limit(largest = Infinity) {
 		this.#largest = largest;
-		for (const { frame, bytes } of this.all) if (bytes > largest) this.conclude(frame, tooBig(bytes, largest));
+		for (const { frame, bytes } of this.queued) if (bytes > largest) this.conclude(frame, tooBig(bytes, largest));
 	}
 	/** No answer is waited for any more; `isSaidKept`: except to what was said. */
 	giveUp(failure, isSaidKept) {
-		for (const { frame } of this.all) if (!isSaidKept || frame.type !== "say") this.conclude(frame, failure);
+		for (const { frame } of this.queued) if (!isSaidKept || frame.type !== "say") this.conclude(frame, failure);
 	}
 	conclude(frame, error, result) {
 		const { id } = frame;
@@ -429,7 +429,7 @@ var Machine = class {
 		for (const frame of Array.isArray(unanswered) ? unanswered : []) if (isSay(frame)) this.requests.add(frame);
 		if (unanswered) act("save", "unanswered", this.requests.said);
 	}
-	/** What is the upkeep's waits for it. A refusal always does: there is one, and nothing goes on without it. */
+	/** What is the upkeep's waits for it. A refusal always does: nothing goes on without it. */
 	hear(...input) {
 		const [name, ...what] = input;
 		const part = name in this ? this : this.#upkeep;
@@ -474,7 +474,7 @@ var Machine = class {
 		while (this.ready && (this.#upkeep ? this.#upkeep.hasRoom(this.ready) : this.room >= 1)) {
 			const frame = this.#own.shift() ?? this.requests.next(this.env.now()) ?? this.#upkeep?.next();
 			if (!frame) return;
-			this.room -= 1;
+			if (frame.type !== "ack") this.room -= 1;
 			this.do("send", frame);
 		}
 	}
@@ -483,7 +483,7 @@ var Machine = class {
 		this.do("send", this.arrivals.hello);
 	}
 	noToken(message, reason) {
-		this.comeBack(NO_CODE, `no token could be had: ${message}`, reason);
+		this.comeBack(NO_CODE, `no token: ${message}`, reason);
 	}
 	forgetSession() {
 		const { position } = this.arrivals;
@@ -598,7 +598,8 @@ var Machine = class {
 		this.room = this.burst = Math.max(1, SHARE$1 * (ready.frames_burst ?? 100));
 		const reset = this.arrivals.ready(ready);
 		if (reset) this.reset(reset);
-		if (position && position.user !== ready.user) this.#disown();
+		if (position && position.user !== ready.user) this.requests.giveUp(refusal(IDENTITY_CHANGED, "another user"));
+		this.#early = this.#early.filter(([name]) => name !== "asked");
 		this.setAsks(ready.asks ?? []);
 		this.move("ready");
 		this.requests.limit(ready.max_frame_bytes);
@@ -621,7 +622,7 @@ var Machine = class {
 		this.lost(POSITION_LOST, "a gap");
 	}
 	#takeReply(reply) {
-		if (this.#upkeep?.answered(reply)) return;
+		if (this.#upkeep?.isOwn(reply)) return;
 		const request = this.requests.pending.get(reply.id);
 		if (!reply.ok) this.hear("denied", reply);
 		else if (request) this.requests.conclude(request.frame, void 0, reply);
@@ -633,11 +634,6 @@ var Machine = class {
 		this.phase = "refused";
 		if (!this.#upkeep) this.move("lost", this.why(code, reason));
 		this.hear("refused", code, reason, asked, wasHello);
-	}
-	/** What one user left unsent must not be sent as another user. */
-	#disown() {
-		this.requests.giveUp(refusal(IDENTITY_CHANGED, "another user"));
-		this.hear("forget", -1);
 	}
 };
 
@@ -831,6 +827,7 @@ function watchPage(on, leave, clock) {
 		signal,
 		capture: true
 	});
+	if (page?.hidden) on("hidden");
 	if (globalThis.navigator?.onLine === false) on("offline");
 	if (page) watchClock(clock, signal, () => page.hidden || on("woke"));
 	return () => end.abort();
@@ -943,7 +940,7 @@ var init_renewal = __esmMin((() => {
 			};
 		}
 		/** Returns whether this was the answer to our request. */
-		answered(reply) {
+		isOwn(reply) {
 			if (reply.id !== this.#id) return false;
 			if (reply.ok) this.plan(reply["expires"]);
 			else this.later();
@@ -995,15 +992,16 @@ function retry({ env, requests }, { id, error }) {
 	if (error.temporary && request.tries < TRIES) request.due = env.now() + 1e3 * 2 ** ++request.tries;
 	else requests.conclude(request.frame, error);
 }
-/** The ms until the next request is due, if one is. */
+/** The ms until the next request is due, if one will be: one that is due already waits for a connection, or for its turn. */
 function untilNext({ env, requests }) {
-	const next = Math.min(...requests.all.map(({ due }) => due));
-	return next < Infinity ? Math.max(0, next - env.now()) : void 0;
+	const now = env.now();
+	const next = Math.min(...requests.queued.map(({ due }) => due).filter((due) => due > now));
+	return next < Infinity ? next - now : void 0;
 }
 /** The server closed the connection with `code`: give up the requests that made it do so, the largest of those in the air, or
 *  all of them where the code does not tell which. Returns whether there was one. */
 function broke({ requests }, code, reason) {
-	const sent = requests.all.filter(({ due }) => due === Infinity).sort((a, b) => b.bytes - a.bytes);
+	const sent = requests.queued.filter(({ due }) => due === Infinity).sort((a, b) => b.bytes - a.bytes);
 	if (code === 1009) sent.length &&= 1;
 	else if (code !== 1007 && code !== 4502) return false;
 	for (const { frame, bytes } of sent) requests.conclude(frame, {
@@ -1064,8 +1062,10 @@ var init_upkeeping = __esmMin((() => {
 			});
 			this.report();
 		}
+		/** What waited for the upkeep is over. */
 		typing(thread) {
-			if (this.#machine.ready) this.#machine.send({
+			const { ready } = this.#machine;
+			if (ready && ready === this.#begun) this.#machine.send({
 				type: "typing",
 				thread
 			});
@@ -1138,8 +1138,8 @@ var init_upkeeping = __esmMin((() => {
 		get patience() {
 			return this.#probe === void 0 ? void 0 : AWAKE_MS;
 		}
-		answered(reply) {
-			if (reply.id !== this.#probe) return this.#renewal.answered(reply);
+		isOwn(reply) {
+			if (reply.id !== this.#probe) return this.#renewal.isOwn(reply);
 			this.#probe = void 0;
 			this.#machine.alive();
 			this.#machine.move("alive");
@@ -1445,7 +1445,9 @@ var init_upkeep = __esmMin((() => {
 		}
 		/** A duplicated tab has the session of the first one, which keeps it: this one begins another. */
 		async takeSession() {
-			const session = this.#shell.machine.arrivals.position?.session;
+			const { state, arrivals } = this.#shell.machine;
+			const session = arrivals.position?.session;
+			if (state === "closed") return;
 			if (session && !await this.#lock.take(session)) this.#shell.feed("forgetSession");
 		}
 		async renew(connection) {
@@ -1515,7 +1517,7 @@ var ClientShell = class {
 	}
 	request(request, id = this.newId()) {
 		return new Promise((resolve, reject) => {
-			if (this.#waiting.has(id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, `${id} waits already`)));
+			if (this.#waiting.has(id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, "waits already")));
 			this.#waiting.set(id, {
 				resolve,
 				reject
@@ -1555,7 +1557,7 @@ var ClientShell = class {
 		const attempt = this.#attempt = {};
 		const { WebSocket: Socket = globalThis.WebSocket, fetch: fetcher = globalThis.fetch } = this.options;
 		try {
-			if (this.machine.arrivals.position?.session) await this.#loaded().then((upkeep) => upkeep.takeSession(), () => {});
+			if (reason === "connect" && this.machine.arrivals.position?.session) await this.#loaded().then((upkeep) => upkeep.takeSession(), () => {});
 			const token = await this.options.getToken({ reason });
 			const sse = via === "sse" || !Socket ? await Promise.resolve().then(() => (init_sse(), sse_exports)) : void 0;
 			if (attempt !== this.#attempt) return;
@@ -1582,7 +1584,7 @@ var ClientShell = class {
 		try {
 			await this.#loaded();
 		} catch {
-			this.wait("load", this.machine.attempts.backOff(this.#failures++));
+			if (this.machine.state !== "closed") this.wait("load", this.machine.attempts.backOff(this.#failures++));
 		}
 	}
 	send(frame) {

@@ -3,7 +3,7 @@
 
 export const INTERNAL = [
   "again", "arrivals", "attempts", "backOff", "burst", "comeBack", "conclude", "due", "emit", "emitter", "env", "feed", "giveUp", "hasRoom", "hear", "isGap",
-  "isHidden", "isOffline", "keep", "machine", "move", "patience", "pending", "phase", "place", "requests", "room", "setAsks", "signedOut", "takeSession",
+  "isHidden", "isOffline", "isOwn", "keep", "machine", "move", "over", "patience", "pending", "phase", "place", "queued", "requests", "room", "setAsks", "signedOut", "takeSession",
   "tries", "unacked", "watch", "weight", "why",
 ];
 

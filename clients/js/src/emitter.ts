@@ -17,7 +17,7 @@ export class Emitter<Values extends object> {
       try {
         (listener as Listener<Values[K]>)(value);
       } catch (error) {
-        console.error("a listener failed:", error);
+        console.error("a listener:", error);
       }
     }
   }

@@ -28,7 +28,9 @@ export function watchPage(on: (...input: PageInput) => void, leave: () => void, 
   };
   // Captured at the window, whether they are the window's or the document's.
   for (const [name, listener] of Object.entries(listeners)) globalThis.addEventListener?.(name, listener as EventListener, { signal, capture: true });
-  if (globalThis.navigator?.onLine === false) on("offline"); // since before this was loaded
+  // Since before this was loaded:
+  if (page?.hidden) on("hidden");
+  if (globalThis.navigator?.onLine === false) on("offline");
   if (page) watchClock(clock, signal, () => page.hidden || on("woke"));
   return () => end.abort();
 }

@@ -61,7 +61,7 @@ export class ClientShell implements Shell {
 
   request<T>(request: Unnamed<Request>, id = this.newId()): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (this.#waiting.has(id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, `${id} waits already`)));
+      if (this.#waiting.has(id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, "waits already")));
       this.#waiting.set(id, { resolve, reject });
       this.feed("request", { ...request, id });
     });
@@ -98,7 +98,8 @@ export class ClientShell implements Shell {
     const attempt = (this.#attempt = {});
     const { WebSocket: Socket = globalThis.WebSocket, fetch: fetcher = globalThis.fetch } = this.options;
     try {
-      if (this.machine.arrivals.position?.session) await this.#loaded().then((upkeep) => upkeep.takeSession(), () => {}); // the server tells tabs apart, too
+      // The server tells tabs apart, too; and the upkeep may never come: an attempt after one that failed does not wait for it.
+      if (reason === "connect" && this.machine.arrivals.position?.session) await this.#loaded().then((upkeep) => upkeep.takeSession(), () => {});
       const token = await this.options.getToken({ reason });
       const sse = via === "sse" || !Socket ? await import("./sse.js") : undefined; // where WebSockets do not pass
       if (attempt !== this.#attempt) return;
@@ -122,7 +123,7 @@ export class ClientShell implements Shell {
     try {
       await this.#loaded();
     } catch {
-      this.wait("load", this.machine.attempts.backOff(this.#failures++));
+      if (this.machine.state !== "closed") this.wait("load", this.machine.attempts.backOff(this.#failures++));
     }
   }
 

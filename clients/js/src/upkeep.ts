@@ -25,7 +25,9 @@ export class Upkeep implements UpkeepCommands {
 
   /** A duplicated tab has the session of the first one, which keeps it: this one begins another. */
   async takeSession(): Promise<void> {
-    const session = this.#shell.machine.arrivals.position?.session;
+    const { state, arrivals } = this.#shell.machine;
+    const session = arrivals.position?.session;
+    if (state === "closed") return; // while this was loaded: nobody would release it
     if (session && !(await this.#lock.take(session))) this.#shell.feed("forgetSession");
   }
 

@@ -163,7 +163,7 @@ describe("tokens", () => {
   it("asks again, with back-off, when `getToken` fails", async () => {
     const getToken = vi.fn().mockRejectedValueOnce(new Error("no network")).mockResolvedValue("token");
     await join({ getToken });
-    expect(client.reason?.message).toBe("no token could be had: no network");
+    expect(client.reason?.message).toBe("no token: no network");
     await pass(250);
     await welcome(READY);
     expect(client.state).toBe("ready");

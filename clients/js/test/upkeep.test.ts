@@ -7,7 +7,7 @@ import { FakeServer, FakeStore } from "./fake_server.js";
 import { event, eventsFrame, partial, READY, RESUMED, RUN, THREAD } from "./frames.js";
 
 /** The network as the import of the upkeep finds it: gone at first. */
-const network = vi.hoisted(() => ({ isBarred: true, tries: 0 }));
+const network = vi.hoisted(() => ({ isBarred: true, isSlow: false, tries: 0 }));
 
 vi.mock("../src/upkeep.js", async (original) => {
   const upkeep: Record<string, unknown> = await original();
@@ -16,7 +16,8 @@ vi.mock("../src/upkeep.js", async (original) => {
     if (network.isBarred) throw new TypeError("Failed to fetch dynamically imported module");
     return upkeep[name];
   };
-  return Object.defineProperties({}, Object.fromEntries(Object.keys(upkeep).map((name) => [name, { get: fetched(name), enumerable: true }])));
+  const never = { get: () => (network.isSlow ? () => {} : undefined) }; // what is awaited and has this method is waited for
+  return Object.defineProperties({}, { then: never, ...Object.fromEntries(Object.keys(upkeep).map((name) => [name, { get: fetched(name), enumerable: true }])) });
 });
 
 let server: FakeServer;
@@ -26,7 +27,7 @@ let store: FakeStore;
 beforeEach(() => {
   vi.useFakeTimers();
   [server, store] = [new FakeServer(), new FakeStore()];
-  Object.assign(network, { isBarred: true, tries: 0 });
+  Object.assign(network, { isBarred: true, isSlow: false, tries: 0 });
 });
 afterEach(() => {
   client.close();
@@ -180,4 +181,75 @@ it("lets no more than 256 reports wait for it", async () => {
 it("fails a `for await` that cannot be read", async () => {
   await open();
   await expect(client[Symbol.asyncIterator]().next()).rejects.toThrow();
+});
+
+it("is not asked for any more by a client that was closed while it was fetched", async () => {
+  network.isBarred = true;
+  await join();
+  server.last.accept();
+  server.last.say(READY);
+  client.close();
+  await pass(60_000);
+  expect([network.tries, vi.getTimerCount()]).toEqual([1, 0]);
+});
+
+it("does not work without a pause where what was refused for a while is due, and there is no connection", async () => {
+  await open();
+  void client.say("hi", { id: "s1" });
+  server.last.say({ type: "reply", id: "s1", ok: false, error: { code: 4507, message: "later", temporary: true } });
+  network.isBarred = false;
+  server.last.say({ type: "closing", code: 4100, reason: "deploy", reconnect: { after_ms: 60_000, jitter_ms: 0 } });
+  server.last.end(4100);
+  await pass(10_000);
+  const set = vi.spyOn(globalThis, "setTimeout");
+  await pass(10_000);
+  expect(set.mock.calls.filter(([, ms]) => (ms ?? 0) < 1_000)).toEqual([]);
+});
+
+it("shows no question of another user, nor one that was closed, after the server said which are open", async () => {
+  await open();
+  server.last.say(eventsFrame(event(1, "input_requested", { ask: "a1", prompt: "Alice?" })));
+  server.last.end(1006);
+  await pass(250);
+  server.last.accept();
+  server.last.say({ ...READY, user: "bob", from: 5, offset: 5 });
+  await letThrough();
+  expect([client.user, client.asks]).toEqual(["bob", []]);
+});
+
+it("says nothing of typing that is over", async () => {
+  await open();
+  for (let n = 0; n < 100; n += 1) client.typing(THREAD);
+  client.confirm(partial(1, "a"), true);
+  await letThrough();
+  expect([sent("typing"), sent("confirm").length]).toEqual([[], 1]);
+});
+
+it("is not needed to answer pings, however much was acknowledged", async () => {
+  await open();
+  for (let n = 1; n <= 100; n += 1) {
+    server.last.say(eventsFrame(partial(n, "a")));
+    await pass(50);
+  }
+  server.last.say({ type: "ping" });
+  expect([sent("pong").length, sent("ack").at(-1)]).toEqual([1, { type: "ack", offset: 100 }]);
+});
+
+it("knows of a page that was hidden before it was loaded", async () => {
+  vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  await open();
+  await letThrough();
+  server.last.say(eventsFrame(partial(1, "a")));
+  expect(sent("ack")).toHaveLength(1);
+});
+
+it("holds a reloaded page back from its first attempt alone, should it never come", async () => {
+  await open();
+  client.close();
+  network.isSlow = true;
+  await join();
+  expect(server.sockets).toHaveLength(1);
+  await pass(15_000 + 250);
+  server.last.accept();
+  expect(server.last.take("hello")?.["session"]).toBe(READY.session);
 });

@@ -3,7 +3,7 @@
 import type { Reason, TokenReason } from "./commands.js";
 import type { GreenroomEvent, JSON } from "./events.js";
 import type { Closing, Reply, Request, ServerFrame } from "./frames.js";
-import type { Upkeep } from "./machine.js";
+import type { Duties } from "./machine.js";
 
 /** Inputs of the machine itself: each is the name of one of its methods, and its arguments. */
 export interface FirstInputs {
@@ -29,7 +29,7 @@ export interface FirstInputs {
   /** Another tab speaks for this session: begin one of our own, at the same place. */
   forgetSession: [];
   /** The upkeep is there. */
-  loaded: [upkeep: Upkeep];
+  loaded: [upkeep: Duties];
 }
 
 /** Inputs of the upkeep: `Upkeeping` in upkeeping.ts has their methods. */

@@ -21,7 +21,7 @@ const SHARE = 0.8; // of what the server takes: its clock and ours are not one, 
 const MOST_EARLY = 256; // inputs that wait for the upkeep
 
 /** What the machine asks of its upkeep. */
-export interface Upkeep {
+export interface Duties {
   /** Acknowledge at once: the page may end. */
   readonly isHidden: boolean;
   readonly isOffline: boolean;
@@ -30,8 +30,8 @@ export interface Upkeep {
   begin(ready: Ready): void;
   /** Whether a frame may go now. If not, the machine gets the input `pace` when one may. */
   hasRoom(ready: Ready): boolean;
-  /** Returns whether this was the answer to a request of its own. */
-  answered(reply: Reply): boolean;
+  /** Whether this was the answer to a request of its own; it counts. */
+  isOwn(reply: Reply): boolean;
   /** Have reports sent that wait for company. */
   report(): void;
   /** The next report to send. */
@@ -54,7 +54,7 @@ export class Machine implements Hears<FirstInputs> {
   readonly attempts: Attempts;
   readonly requests: Requests;
 
-  #upkeep: Upkeep | undefined;
+  #upkeep: Duties | undefined;
   #early: Input[] = [];
   #own: ClientFrame[] = []; // that wait to be sent: the last of each type
   #closing: Closing | undefined;
@@ -71,7 +71,7 @@ export class Machine implements Hears<FirstInputs> {
     if (unanswered) act("save", "unanswered", this.requests.said); // without what was left out
   }
 
-  /** What is the upkeep's waits for it. A refusal always does: there is one, and nothing goes on without it. */
+  /** What is the upkeep's waits for it. A refusal always does: nothing goes on without it. */
   hear(...input: Input): void {
     const [name, ...what] = input;
     const part = name in this ? this : this.#upkeep;
@@ -79,7 +79,7 @@ export class Machine implements Hears<FirstInputs> {
     else if (this.#early.length < MOST_EARLY || name === "refused") this.#early.push(input);
   }
 
-  loaded(upkeep: Upkeep): void {
+  loaded(upkeep: Duties): void {
     this.#upkeep = upkeep;
     for (const input of this.#early.splice(0)) this.hear(...input);
     if (this.ready) upkeep.begin(this.ready);
@@ -129,7 +129,7 @@ export class Machine implements Hears<FirstInputs> {
     while (this.ready && (this.#upkeep ? this.#upkeep.hasRoom(this.ready) : this.room >= 1)) {
       const frame = this.#own.shift() ?? this.requests.next(this.env.now()) ?? this.#upkeep?.next();
       if (!frame) return;
-      this.room -= 1;
+      if (frame.type !== "ack") this.room -= 1; // the server does not count those
       this.do("send", frame);
     }
   }
@@ -142,7 +142,7 @@ export class Machine implements Hears<FirstInputs> {
   }
 
   noToken(message: string, reason: TokenReason): void {
-    this.comeBack(codes.NO_CODE, `no token could be had: ${message}`, reason);
+    this.comeBack(codes.NO_CODE, `no token: ${message}`, reason);
   }
 
   forgetSession(): void {
@@ -257,7 +257,9 @@ export class Machine implements Hears<FirstInputs> {
     this.room = this.burst = Math.max(1, SHARE * (ready.frames_burst ?? 100)); // the server's own default
     const reset = this.arrivals.ready(ready);
     if (reset) this.reset(reset);
-    if (position && position.user !== ready.user) this.#disown();
+    // What one user left unsent must not be sent as another user. `reset` has forgotten the reports.
+    if (position && position.user !== ready.user) this.requests.giveUp(refusal(codes.IDENTITY_CHANGED, "another user"));
+    this.#early = this.#early.filter(([name]) => name !== "asked"); // `asks` says what is open now, and to whom
     this.setAsks(ready.asks ?? []);
     this.move("ready");
     this.requests.limit(ready.max_frame_bytes);
@@ -284,7 +286,7 @@ export class Machine implements Hears<FirstInputs> {
   }
 
   #takeReply(reply: Reply): void {
-    if (this.#upkeep?.answered(reply)) return;
+    if (this.#upkeep?.isOwn(reply)) return;
     const request = this.requests.pending.get(reply.id);
     if (!reply.ok) this.hear("denied", reply);
     else if (request) this.requests.conclude(request.frame, undefined, reply);
@@ -297,11 +299,5 @@ export class Machine implements Hears<FirstInputs> {
     this.phase = "refused";
     if (!this.#upkeep) this.move("lost", this.why(code, reason));
     this.hear("refused", code, reason, asked, wasHello);
-  }
-
-  /** What one user left unsent must not be sent as another user. */
-  #disown(): void {
-    this.requests.giveUp(refusal(codes.IDENTITY_CHANGED, "another user"));
-    this.hear("forget", -1);
   }
 }

@@ -34,7 +34,7 @@ export class Renewal {
   }
 
   /** Returns whether this was the answer to our request. */
-  answered(reply: Reply): boolean {
+  isOwn(reply: Reply): boolean {
     if (reply.id !== this.#id) return false;
     if (reply.ok) this.plan(reply["expires"] as number | undefined);
     else this.later();

@@ -25,10 +25,10 @@ export class Requests {
 
   /** Every `say` without an answer. */
   get said(): readonly Say[] {
-    return this.all.map(({ frame }) => frame).filter((frame) => frame.type === "say");
+    return this.queued.map(({ frame }) => frame).filter((frame) => frame.type === "say");
   }
 
-  get all(): Pending[] {
+  get queued(): Pending[] {
     return [...this.pending.values()];
   }
 
@@ -37,32 +37,32 @@ export class Requests {
     if (this.pending.has(frame.id)) return; // kept from before a reload
     const bytes = byteLength(encode(frame));
     if (bytes > this.#largest) return this.conclude(frame, tooBig(bytes, this.#largest));
-    if (this.pending.size >= MOST) return this.conclude(frame, refusal(RATE_LIMIT, `${MOST} wait already`, true));
+    if (this.pending.size >= MOST) return this.conclude(frame, refusal(RATE_LIMIT, "many wait already", true));
     this.pending.set(frame.id, { frame, bytes, due: 0, tries: 0 });
     this.#save(frame);
   }
 
   /** The next one to send now. It counts as sent. */
   next(now: number): Request | undefined {
-    const request = this.all.find(({ due }) => due <= now);
+    const request = this.queued.find(({ due }) => due <= now);
     if (request) request.due = Infinity;
     return request?.frame;
   }
 
   /** There is no connection: everything is due on the next one. */
   again(): void {
-    for (const request of this.all) request.due = 0;
+    for (const request of this.queued) request.due = 0;
   }
 
   /** The server takes frames of this many bytes. */
   limit(largest = Infinity): void {
     this.#largest = largest;
-    for (const { frame, bytes } of this.all) if (bytes > largest) this.conclude(frame, tooBig(bytes, largest));
+    for (const { frame, bytes } of this.queued) if (bytes > largest) this.conclude(frame, tooBig(bytes, largest));
   }
 
   /** No answer is waited for any more; `isSaidKept`: except to what was said. */
   giveUp(failure: Failure, isSaidKept?: boolean): void {
-    for (const { frame } of this.all) if (!isSaidKept || frame.type !== "say") this.conclude(frame, failure);
+    for (const { frame } of this.queued) if (!isSaidKept || frame.type !== "say") this.conclude(frame, failure);
   }
 
   conclude(frame: Request, error: Failure | undefined, result?: Reply & { ok: true }): void {

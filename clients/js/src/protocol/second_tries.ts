@@ -16,16 +16,17 @@ export function retry({ env, requests }: Requesting, { id, error }: Reply & { ok
   else requests.conclude(request.frame, error);
 }
 
-/** The ms until the next request is due, if one is. */
+/** The ms until the next request is due, if one will be: one that is due already waits for a connection, or for its turn. */
 export function untilNext({ env, requests }: Requesting): number | undefined {
-  const next = Math.min(...requests.all.map(({ due }) => due));
-  return next < Infinity ? Math.max(0, next - env.now()) : undefined;
+  const now = env.now();
+  const next = Math.min(...requests.queued.map(({ due }) => due).filter((due) => due > now));
+  return next < Infinity ? next - now : undefined;
 }
 
 /** The server closed the connection with `code`: give up the requests that made it do so, the largest of those in the air, or
  *  all of them where the code does not tell which. Returns whether there was one. */
 export function broke({ requests }: Requesting, code: number, reason: string): boolean {
-  const sent = requests.all.filter(({ due }) => due === Infinity).sort((a, b) => b.bytes - a.bytes);
+  const sent = requests.queued.filter(({ due }) => due === Infinity).sort((a, b) => b.bytes - a.bytes);
   if (code === FRAME_TOO_BIG) sent.length &&= 1;
   else if (code !== BAD_DATA && code !== PROTOCOL_ERROR) return false;
   for (const { frame, bytes } of sent)

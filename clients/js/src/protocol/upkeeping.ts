@@ -5,7 +5,7 @@ import * as codes from "./codes.js";
 import { type GreenroomEvent, type JSON, offsetsOf } from "./events.js";
 import type { ClientFrame, Closing, Ready, Reply } from "./frames.js";
 import type { Hears, UpkeepInputs } from "./inputs.js";
-import type { Machine, Upkeep } from "./machine.js";
+import type { Duties, Machine } from "./machine.js";
 import { stillOpen } from "./open_asks.js";
 import { Pacer } from "./pacer.js";
 import { isFinal } from "./refusals.js";
@@ -17,7 +17,7 @@ const REPORT_MS = 120;
 const AWAKE_MS = 2_500; // after a sleep the server has this long to show that the connection lives
 const BAD_TOKENS = 2; // in a row, before a refusal is final
 
-export class Upkeeping implements Upkeep, Hears<UpkeepInputs> {
+export class Upkeeping implements Duties, Hears<UpkeepInputs> {
   isHidden = false;
   isOffline = false;
   readonly #machine: Machine;
@@ -48,8 +48,10 @@ export class Upkeeping implements Upkeep, Hears<UpkeepInputs> {
     this.report();
   }
 
+  /** What waited for the upkeep is over. */
   typing(thread: string): void {
-    if (this.#machine.ready) this.#machine.send({ type: "typing", thread });
+    const { ready } = this.#machine;
+    if (ready && ready === this.#begun) this.#machine.send({ type: "typing", thread });
   }
 
   /** Received comes before displayed; and what waited for the upkeep is read to its end before it is reported. */
@@ -139,8 +141,8 @@ export class Upkeeping implements Upkeep, Hears<UpkeepInputs> {
     return this.#probe === undefined ? undefined : AWAKE_MS;
   }
 
-  answered(reply: Reply): boolean {
-    if (reply.id !== this.#probe) return this.#renewal.answered(reply);
+  isOwn(reply: Reply): boolean {
+    if (reply.id !== this.#probe) return this.#renewal.isOwn(reply);
     this.#probe = undefined;
     this.#machine.alive();
     this.#machine.move("alive");
