@@ -79,6 +79,7 @@ class Following:
     journal: Journal
     nodes: Nodes
     _to_end: dict[UserId, set[RunId]] = attrs.field(factory=lambda: defaultdict(set))
+    _failed: list[tuple[UserId, RunId]] = attrs.field(factory=list)
     _gone: set[UserId] = attrs.field(factory=set)
     _woken: trio.Event = attrs.field(factory=trio.Event)
     _rung: trio.Event = attrs.field(factory=trio.Event)
@@ -132,6 +133,8 @@ class Following:
         while True:
             await trio.sleep(LOOK_SECONDS if self.nodes.hears else OFTEN_SECONDS)
             self._rung.set()
+            failed, self._failed = self._failed, []
+            self.taken_over(failed)
             with suppress(GreenroomError):  # the journal tells of its trouble itself
                 await self._look()
 
@@ -191,7 +194,8 @@ class Following:
             async with self.users.lease(user) as handle:
                 handle.actor.tell_owed(RunsTakenOver(runs))
         except GreenroomError as error:
-            logger.warning("user %r: lost runs were not ended: %s", str(user), error)
+            logger.warning("user %r: lost runs are not ended yet: %s", str(user), error)
+            self._failed += [(user, run) for run in runs]
 
     # Runs of this node that another one has
 

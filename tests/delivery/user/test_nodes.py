@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import partial
 
 import attrs
@@ -18,10 +18,11 @@ import trio
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.delivery.errors import EventNotKept, RunStopped
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.ids import IdSource
+from greenroom.delivery.events.ids import IdSource, RunId, UserId
 from greenroom.delivery.journal.nodes import ReadNodes
 from greenroom.delivery.journal.postgres.node_reads import NOTICES_KEPT_SECONDS, NoticePlace
 from greenroom.delivery.user.bans import Bans
+from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import EraseThread, SessionTaken, ShowTyping, ThreadErased
 from greenroom.delivery.user.nodes.following import AllMayConnect, Following
 from greenroom.delivery.user.parts import wall_clock_ms
@@ -338,6 +339,27 @@ async def test_a_node_that_missed_notices_begins_its_users_again_and_looks_at_ba
         async with trio.open_nursery() as nursery:
             nursery.start_soon(following.run)
             await until(lambda: user.tree.stopped and desks[1].bans.until(ALICE) is not None)
+            nursery.cancel_scope.cancel()
+
+
+async def test_lost_runs_are_ended_later_if_their_user_could_not_be_served(
+    place: SharedPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node(place) as here:
+        lease, refusals, served = here.users.lease, [EventNotKept("not yet")], list[UserId]()
+
+        def refuse_once(user: UserId) -> AbstractAsyncContextManager[UserHandle]:
+            if refusals:
+                raise refusals.pop()
+            served.append(user)
+            return lease(user)
+
+        monkeypatch.setattr(here.users, "lease", refuse_once)
+        following = Following(here.users, here.journal, nodes_of(here).nodes)
+        following.taken_over([(ALICE, IdSource().new(RunId))])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(following.run)
+            await until(lambda: served == [ALICE])
             nursery.cancel_scope.cancel()
 
 
