@@ -125,6 +125,11 @@ def test_every_page_of_the_documentation_is_reached_from_its_index() -> None:
     assert {page for page in pages if f"({page})" not in index} == {"index.md"}
 
 
+def test_each_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in (ROOT / "docs/decisions").glob("[0-9]*.md")]
+    assert sorted(numbers) == [f"{n:04}" for n in range(len(numbers))]
+
+
 def test_every_page_is_in_plain_words() -> None:
     assert list(house_words.worn_words_on_pages(ROOT)) == []
 
