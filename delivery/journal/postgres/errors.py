@@ -31,6 +31,9 @@ _REFUSED: Final = (
     errors.InvalidCatalogName,
     errors.InsufficientPrivilege,
 )
+_REFUSALS: Final = ("password authentication", "pg_hba.conf", "does not exist", "permission denied")
+"""Of a connection that was refused libpq has no SQLSTATE, only the server's words."""
+
 _GONE: Final = (errors.UndefinedTable, errors.UndefinedFunction, errors.InvalidSchemaName)
 _BUSY: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 _FULL: Final = (errors.DiskFull, errors.OutOfMemory)
@@ -63,7 +66,7 @@ def in_words(where: str, error: psycopg.Error) -> JournalError:
             f"{where} has another journal now, or none: {said}",
             advice="restart the service: clients begin again with the journal that is there",
         )
-    if isinstance(error, _REFUSED):
+    if isinstance(error, _REFUSED) or _is_refusal(said):
         return JournalFailed(
             f"{where} refuses this service: {said}",
             advice="check the user, the password, the database's name and its grants",
@@ -85,3 +88,7 @@ def in_words(where: str, error: psycopg.Error) -> JournalError:
             advice="start it, or mend the network; the journal then continues by itself",
         )
     return JournalFailed(f"{where} failed: {said}", advice="see the log of the Postgres server")
+
+
+def _is_refusal(said: str) -> bool:
+    return "FATAL:" in said and any(words in said for words in _REFUSALS)
