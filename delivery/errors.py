@@ -119,7 +119,8 @@ class DeliveryError(GreenroomError):
 
 
 class EventNotKept(DeliveryError):
-    """The journal refused the event, so it has no offset and was sent to no client."""
+    """The journal refused the event, so it has no offset and was sent to no client. Where Postgres
+    or Redis did not answer for 5 s it may be kept all the same, and clients then get it."""
 
     fault = Fault.OPERATOR
     temporary = True
