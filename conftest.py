@@ -20,6 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no timing in tests
 settings.register_profile("calm", calm)
 settings.register_profile("deep", calm, max_examples=20_000)
+settings.register_profile("ci", calm, max_examples=50)  # each run draws others
 settings.register_profile("brief", calm, max_examples=10)  # it is not our code that is looked at
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "calm"))
 

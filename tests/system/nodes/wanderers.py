@@ -81,14 +81,19 @@ class Wanderer:
 
 
 async def check(cluster: Cluster, storms: Sequence[Wanderer]) -> None:
+    """A slow node may keep a last message after its user has seen all that was kept and left: its
+    run ends, and whoever comes back sees it."""
     kept: set[str] = set()
+    for storm in storms:
+        await cluster.end_of_runs(storm.user)
     async with cluster.engine.open() as journal:
         for storm in storms:
             user, tab = UserId.parse(storm.user), storm.tab
             records = await journal.read(user, after=0, limit=1_000_000, max_bytes=1 << 30)
             kept |= {f"{user} {record.offset} {record.id}" for record in records}
             shown = [(event["offset"], event["id"]) for event in tab.seen]
-            known = [(record.offset, record.id) for record in records]
+            until = tab.offset or 0
+            known = [(record.offset, record.id) for record in records if record.offset <= until]
             assert shown == known, f"{user}: each once, {len(shown)} shown, {len(known)} kept"
             assert await journal.open_runs(user) == []
             ends = Counter(record.run for record in records if record.kind in RUN_ENDS)
