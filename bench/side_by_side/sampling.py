@@ -30,6 +30,7 @@ STAGES: Final = {
     "metrics": "counting",
     "portal": "the border: in the runtime's thread, and what its sides share",
     "aio": "the border: on the loop",
+    "serving": "trio's loop, or another thread meanwhile",
 }
 """The rooms of the code, and what an event needs them for."""
 
