@@ -33,6 +33,12 @@ class What(enum.StrEnum):
     """A run of the user waits for a worker."""
 
 
+WHATS: Final = frozenset(What)
+"""What is known here; a newer version may say more."""
+
+NOTICES_KEPT_SECONDS: Final = 600.0
+"""Seconds for which a notice is kept."""
+
 HINTS: Final = frozenset({What.TYPING, What.RUN_QUEUED})
 """What is sent and not kept: it may be lost."""
 

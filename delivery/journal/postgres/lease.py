@@ -12,8 +12,8 @@ import attrs
 import psycopg
 
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.nodes.notice import NOTICES_KEPT_SECONDS
 from greenroom.delivery.journal.postgres.node_reads import (
-    NOTICES_KEPT_SECONDS,
     NoticePlace,
     notices_begin,
 )

@@ -11,7 +11,7 @@ import orjson
 import psycopg
 
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.nodes.notice import Notice, What
+from greenroom.delivery.events.nodes.notice import NOTICES_KEPT_SECONDS, WHATS, Notice, What
 from greenroom.delivery.journal.node import Node, NoticePage
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
@@ -34,12 +34,6 @@ _NOTICES: Final = """
     SELECT number, transaction, node IS NOT DISTINCT FROM ?, about, what, of
     FROM notice WHERE transaction >= ? AND number > ? ORDER BY number LIMIT ?
 """
-
-KNOWN: Final = frozenset(What)
-
-NOTICES_KEPT_SECONDS: Final = 600.0
-"""Seconds for which a notice is kept. A node that did not look for half of that is taken to have
-missed some: a notice may be committed a while after it was written."""
 
 
 @attrs.frozen
@@ -126,7 +120,7 @@ def _is_new(row: _NoticeRow, place: NoticePlace) -> bool:
     """A newer version may say more than is known here. Of this node's own, a session's is read: it
     tells which of two nodes had the session first."""
     number, _, is_mine, _, what, _ = row
-    return number not in place.read and what in KNOWN and (what == What.SESSION or not is_mine)
+    return number not in place.read and what in WHATS and (what == What.SESSION or not is_mine)
 
 
 def _notice_of(row: _NoticeRow) -> Notice:

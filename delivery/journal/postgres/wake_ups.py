@@ -20,7 +20,7 @@ import trio
 
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.nodes.notice import Notice, What
+from greenroom.delivery.events.nodes.notice import WHATS, Notice, What
 from greenroom.delivery.journal.postgres.connections.pooling import JournalConnection
 from greenroom.delivery.journal.postgres.opening import connect
 from greenroom.delivery.journal.sql.nodes.shared_nodes import AGAIN_SECONDS, Heard
@@ -31,8 +31,6 @@ MOST_BYTES: Final = 7_000
 
 MOST_NOTICES: Final = 10_000
 """Notices that may wait to be sent."""
-
-WHATS: Final = frozenset(What)
 
 # A notification is a commit like any other, and would wait for the disk, holding that lock.
 _NOTIFY: Final = """

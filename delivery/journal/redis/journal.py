@@ -20,10 +20,9 @@ from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal,
 from greenroom.delivery.journal.nodes import Nodes
 from greenroom.delivery.journal.readers import Answer
 from greenroom.delivery.journal.reads import Question
-from greenroom.delivery.journal.redis.copy import Copy
 from greenroom.delivery.journal.redis.errors import in_our_words
 from greenroom.delivery.journal.redis.holding import Holding
-from greenroom.delivery.journal.redis.mirror import Mirror
+from greenroom.delivery.journal.redis.mirror import Mirror, mirror_of
 from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.redis.nodes.claims import RedisClaims
 from greenroom.delivery.journal.redis.nodes.lease import RedisLease
@@ -71,11 +70,8 @@ def _open(url: str, new_epoch: Callable[[], str], lease: RedisLease) -> Mirror:
     try:
         with in_our_words(holding.where):
             check_server(holding.client, holding.where)
-            holding.begin(new_epoch())
-            holding.join(anew=True)
-            mirror = Mirror(holding, Copy(holding.epoch))
+            mirror = mirror_of(holding, new_epoch())
             mirror.check = partial(lease.hold, mirror.copy.database)
-            mirror.fill()
             lease.take(mirror)
             lease.inherited = lease.take_over(mirror, always=True)
     except BaseException:

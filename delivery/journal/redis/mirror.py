@@ -175,6 +175,16 @@ class CopyProgress:
             return self._changed.wait_for(lambda: self._number >= number, seconds)
 
 
+def mirror_of(holding: Holding, new_epoch: str) -> Mirror:
+    """A copy of the whole journal. Raises the errors of `Holding.begin` and `Mirror.fill`."""
+    holding.begin(new_epoch)
+    holding.join(anew=True)
+    mirror = Mirror(holding, Copy(holding.epoch))
+    mirror.fill()
+    mirror.follow()
+    return mirror
+
+
 def _busy(where: str) -> JournalBusy:
     return JournalBusy(
         f"other servers committed to {where} whenever this one was about to",

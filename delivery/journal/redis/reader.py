@@ -15,7 +15,7 @@ from greenroom.delivery.errors import JournalFailed
 from greenroom.delivery.journal.redis.copy import Copy
 from greenroom.delivery.journal.redis.errors import in_our_words
 from greenroom.delivery.journal.redis.holding import Holding
-from greenroom.delivery.journal.redis.mirror import Mirror
+from greenroom.delivery.journal.redis.mirror import RENEW_SECONDS, mirror_of
 from greenroom.delivery.journal.redis.rows import ROOT
 from greenroom.delivery.journal.redis.store import RedisStore
 from greenroom.delivery.journal.sql.database import Database
@@ -25,8 +25,6 @@ from greenroom.delivery.journal.sqlite.errors import in_our_words as of_the_copy
 
 LEASE_SECONDS: Final = 5.0
 """For how long Redis keeps what is committed while the journal is read."""
-
-RENEW_SECONDS: Final = 1.0
 
 _MOST: Final = "SELECT seq FROM sqlite_sequence WHERE name = 'log'"
 
@@ -90,16 +88,6 @@ class RedisReader(CopyReader):
                 self._renew_at = time.monotonic() + RENEW_SECONDS
             self._mirror.follow()
         return self.last_number()
-
-
-def mirror_of(holding: Holding, new_epoch: str) -> Mirror:
-    """A copy of the whole journal. Raises the errors of `Holding.begin` and `Mirror.fill`."""
-    holding.begin(new_epoch)
-    holding.join(anew=True)
-    mirror = Mirror(holding, Copy(holding.epoch))
-    mirror.fill()
-    mirror.follow()
-    return mirror
 
 
 async def _epoch(client: Redis[bytes]) -> bytes | None:

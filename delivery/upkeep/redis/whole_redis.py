@@ -12,8 +12,8 @@ import attrs
 from greenroom.delivery.errors import JournalBusy, JournalFailed
 from greenroom.delivery.journal.redis.errors import in_our_words
 from greenroom.delivery.journal.redis.holding import Behind, Holding
-from greenroom.delivery.journal.redis.mirror import Mirror
-from greenroom.delivery.journal.redis.reader import LEASE_SECONDS, RedisReader, mirror_of
+from greenroom.delivery.journal.redis.mirror import Mirror, mirror_of
+from greenroom.delivery.journal.redis.reader import LEASE_SECONDS, RedisReader
 from greenroom.delivery.journal.redis.server_check import check_server
 from greenroom.delivery.journal.sql.tables.threads import fill_in
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema

@@ -19,8 +19,9 @@ from greenroom.admin.disconnecting import Disconnects
 from greenroom.delivery.errors import EventNotKept, RunStopped
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import IdSource, RunId, UserId
+from greenroom.delivery.events.nodes.notice import NOTICES_KEPT_SECONDS
 from greenroom.delivery.journal.nodes import ReadNodes
-from greenroom.delivery.journal.postgres.node_reads import NOTICES_KEPT_SECONDS, NoticePlace
+from greenroom.delivery.journal.postgres.node_reads import NoticePlace
 from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import EraseThread, SessionTaken, ShowTyping, ThreadErased

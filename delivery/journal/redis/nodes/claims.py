@@ -52,14 +52,14 @@ class RedisClaims(SqlClaims):
         self._mirror = mirror
 
     def _claim(self, agents: list[str], most: int, per_user: int) -> None:
-        self._be_sure()
+        self._mirror.check()
         names = orjson.dumps(agents).decode()
         with self._database:
             self._database.execute(_ANSWERS, (self._me(), names))
             self._have(_CHOICE, self._me(), names, most, per_user)
 
     def _withdraw(self, agent: str, late: float | None) -> bool:
-        self._be_sure()
+        self._mirror.check()
         beat = self._mirror.holding.beat
         workers = cast("list[tuple[int]]", self._database.execute(_WORKERS, (agent,)).fetchall())
         attended = any(beat.left(number) > 0 for (number,) in workers)
@@ -67,11 +67,6 @@ class RedisClaims(SqlClaims):
         with self._database:
             self._have(_DUE, agent, before)
         return attended
-
-    def _be_sure(self) -> None:
-        """What takes nothing is no commit, and would not be refused."""
-        self._mirror.follow()
-        self._mirror.check()
 
     def _have(self, choice: str, *values: str | int | None) -> None:
         numbers = self._database.execute(choice, values).fetchall()

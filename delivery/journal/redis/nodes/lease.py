@@ -10,10 +10,10 @@ import attrs
 
 from greenroom.delivery.errors import LeaseLost
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.nodes.notice import NOTICES_KEPT_SECONDS
 from greenroom.delivery.journal.redis.holding import StillAlive
 from greenroom.delivery.journal.redis.mirror import Mirror
 from greenroom.delivery.journal.redis.nodes.node_reads import (
-    NOTICES_KEPT_SECONDS,
     forget_notices,
     notices_begin,
 )

@@ -8,16 +8,11 @@ from typing import Final, TypeAlias, cast
 import orjson
 
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.nodes.notice import Notice, What
+from greenroom.delivery.events.nodes.notice import WHATS, Notice, What
 from greenroom.delivery.journal.node import Node, NoticePage
 from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.rows import Write
-
-NOTICES_KEPT_SECONDS: Final = 600.0
-"""Seconds for which a notice is kept."""
-
-KNOWN: Final = frozenset(What)
 
 NodeRow: TypeAlias = tuple[int, str, str, int, str, str | None]
 _NODES: Final = "SELECT number, name, version, started, agents, address FROM node ORDER BY number"
@@ -69,7 +64,7 @@ def read_notices(database: Database, me: int | None, place: object, limit: int) 
     notices = [
         Notice(UserId.trusted(about), What(what), orjson.loads(of))
         for _, is_mine, about, what, of in rows
-        if what in KNOWN and (what == What.SESSION or not is_mine)
+        if what in WHATS and (what == What.SESSION or not is_mine)
     ]
     after = rows[-1][0] if rows else place
     return NoticePage(notices, after, len(rows) == limit, missed=first > place + 1)

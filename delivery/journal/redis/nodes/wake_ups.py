@@ -18,7 +18,7 @@ import trio
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.nodes.notice import HINTS, Notice, What
+from greenroom.delivery.events.nodes.notice import HINTS, WHATS, Notice, What
 from greenroom.delivery.journal.redis.client import LOST
 from greenroom.delivery.journal.redis.errors import in_our_words
 from greenroom.delivery.journal.redis.holding import Holding
@@ -27,8 +27,6 @@ from greenroom.delivery.journal.sql.nodes.shared_nodes import Heard
 
 MOST_HINTS: Final = 1_000
 """Hints that may wait to be sent."""
-
-WHATS: Final = frozenset(What)
 
 logger = logging.getLogger("greenroom.delivery")
 

@@ -13,11 +13,11 @@ import trio
 
 from greenroom.delivery.errors import LeaseLost
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.nodes.notice import Notice, What
+from greenroom.delivery.events.nodes.notice import NOTICES_KEPT_SECONDS, Notice, What
 from greenroom.delivery.journal.node import NoticePage
 from greenroom.delivery.journal.nodes import ReadNotices
 from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
-from greenroom.delivery.journal.postgres.node_reads import NOTICES_KEPT_SECONDS, NoticePlace
+from greenroom.delivery.journal.postgres.node_reads import NoticePlace
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of
 
 pytestmark = NEEDS_POSTGRES
