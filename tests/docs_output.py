@@ -46,6 +46,7 @@ def vending_story() -> str:
         invariants=[vending_machine.no_cent_is_lost],
     )
     test.TestCase.settings = settings(
+        max_examples=100,  # as many as a reader's, whatever the profile draws
         derandomize=False,
         print_blob=False,  # as Hypothesis does by itself in CI
         deadline=None,
