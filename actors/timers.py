@@ -88,6 +88,10 @@ class AlarmClock:
         deadline = trio.current_time() + after
         return self.set_at(deadline if after < LONG else _shared(deadline), callback)
 
+    def put_off(self, after: float, callback: Callable[[], None]) -> Alarm:
+        """Call `callback` in `after` seconds, or up to `SLACK` later, however short that is."""
+        return self.set_at(_shared(trio.current_time() + after), callback)
+
     def set_at(self, deadline: float, callback: Callable[[], None]) -> Alarm:
         """Call `callback` at `deadline`. Alarms of the same deadline cost one wake-up."""
         alarm = Alarm(deadline, callback, self)
@@ -172,22 +176,37 @@ class Timers(Generic[M]):
         self._thread = get_ident()
         self._alarms: dict[Hashable, Alarm] = {}
 
-    def start(self, name: Hashable, after: float, message: M) -> None:
+    def start(
+        self,
+        name: Hashable,
+        after: float,
+        message: M,
+        *,
+        left: Callable[[], float | None] | None = None,
+    ) -> None:
         """Deliver `message` in `after` seconds, unless cancelled or replaced before. A timer of
         half a second or more may be up to 16 ms late, so that many of them share a wake-up.
+
+        `left` is for a deadline that work moves again and again: a timer that is due asks it for
+        the seconds that are left, outside of the actor's turn. The timer runs on if there are some,
+        and None ends it without a message. It must be quick; if it raises, the timer has ended.
 
         Raises `TimerError` when `after` is negative or not finite, and `WrongThread` in another
         thread than that of the actor.
         """
         self._check_thread()
         self.cancel(name)
-        self._alarms[name] = alarm_clock().set(after, _Due(self, name, message))
+        self._alarms[name] = alarm_clock().set(after, _Due(self, name, message, left))
 
-    def _fire(self, name: Hashable, message: M) -> None:
-        del self._alarms[name]
-        if not self._alarms:
+    def _fire(self, due: _Due[M]) -> None:
+        del self._alarms[due.name]
+        left = 0.0 if due.left is None else due.left()
+        if left:
+            self._alarms[due.name] = alarm_clock().put_off(left, due)
+        elif not self._alarms:
             self._alarms = {}  # one that was used keeps 224 bytes
-        self._deliver(message)
+        if left == 0:
+            self._deliver(due.message)
 
     def cancel(self, name: Hashable) -> None:
         """Cancel the timer. Does nothing if the name is not running. Raises `WrongThread`."""
@@ -222,17 +241,24 @@ class Timers(Generic[M]):
 class _Due(Generic[M]):
     """What a timer's alarm calls: a closure would take five times the memory."""
 
-    __slots__ = ("_message", "_name", "_timers")
+    __slots__ = ("_timers", "left", "message", "name")
 
-    def __init__(self, timers: Timers[M], name: Hashable, message: M) -> None:
+    def __init__(
+        self,
+        timers: Timers[M],
+        name: Hashable,
+        message: M,
+        left: Callable[[], float | None] | None,
+    ) -> None:
         self._timers = timers
-        self._name = name
-        self._message = message
+        self.name = name
+        self.message = message
+        self.left = left
 
     def __call__(self) -> None:
-        self._timers._fire(self._name, self._message)
+        self._timers._fire(self)
 
 
 def _message_of(alarm: Alarm) -> object:
     due = alarm._callback
-    return due._message if isinstance(due, _Due) else None
+    return due.message if isinstance(due, _Due) else None

@@ -179,7 +179,7 @@ async def measure(options: argparse.Namespace) -> None:
 def main() -> None:
     options = arguments().parse_args()
     gc.freeze()
-    gc.set_threshold(5_000, -1, 230)  # as `greenroom serve` has it, and docs/hosts.md advises
+    gc.set_threshold(1_000, -1, 1_150)  # as `greenroom serve` has it, and docs/hosts.md advises
     if options.uvloop:
         import uvloop
 

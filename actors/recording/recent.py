@@ -9,7 +9,7 @@ import attrs
 import trio
 
 from greenroom.actors.reactors.once_per_run import once_per_run
-from greenroom.actors.recording.weight import PART, is_small, weight_of
+from greenroom.actors.recording.weight import weight_of
 from greenroom.actors.ref import Ask
 from greenroom.actors.timers import alarm_clock
 
@@ -75,15 +75,15 @@ class Recent(list[object]):
     def weigh(self) -> None:
         """Weigh the new messages, and drop the oldest past the limit."""
         self.trim()
-        place, self._new = min(self._new, len(self)), 0
-        while place:
-            told = _told(self[-place])
-            weight = PART if is_small(type(told)) else weight_of(told, self.limit)
+        new, self._new = min(self._new, len(self)), 0
+        for place in range(len(self) - new, len(self)):
+            message = self[place]
+            told = message.request if type(message) is Ask else message
+            weight = weight_of(told, self.limit)
             if weight > self.limit:
-                cut = self[-place] = TooLarge(type(told), self.limit)
+                cut = self[place] = TooLarge(type(told), self.limit)
                 weight = weight_of(cut, self.limit)
             self._added += weight
-            place -= 1
         if self._added > self.limit:
             self._let_go()
 

@@ -56,19 +56,16 @@ def weight_of(value: object, limit: int) -> int:
     counts as a handle that its owner keeps, except `value` itself: a message may be of any class.
     """
     try:
-        waiting = [value]
-        if _weighing_of(type(value)).kind == OPAQUE:  # type: ignore[arg-type]  # mypy doubts __hash__
-            waiting += _attributes_of(value)
-        return _weighed(waiting, limit)
+        kind = _weighing_of(type(value)).kind  # type: ignore[arg-type]  # mypy doubts __hash__
+        if kind == SMALL:
+            return PART
+        if isinstance(value, Weighed):
+            return PART + value.weight
+        return _weighed([value, *_attributes_of(value)] if kind == OPAQUE else [value], limit)
     except BaseException as error:
         if must_go_on(error):
             raise
         return limit + 1  # the value's own code failed
-
-
-def is_small(cls: type) -> bool:
-    """Whether no part of its instances can be large."""
-    return _weighing_of(cls).kind == SMALL
 
 
 def _weighed(waiting: list[Any], limit: int) -> int:

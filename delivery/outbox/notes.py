@@ -9,6 +9,9 @@ from typing import Final
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.record import Entry, Record
 
+LAZY_SECONDS: Final = 1.0
+"""Seconds that cursors, marks and notes may wait to be written together with events."""
+
 _beside_of: Final = attrgetter("beside")
 
 

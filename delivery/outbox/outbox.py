@@ -31,7 +31,7 @@ from greenroom.delivery.outbox.feed import (
     Superseded,
     TooSlow,
 )
-from greenroom.delivery.outbox.notes import Notes, beside
+from greenroom.delivery.outbox.notes import LAZY_SECONDS, Notes, beside
 from greenroom.delivery.outbox.pump import Pump
 from greenroom.delivery.outbox.redelivery import Circuit, Redelivery
 from greenroom.delivery.outbox.resumption import Log, Resumption
@@ -112,10 +112,10 @@ class Outbox(Drafts[T]):
             self._lazy_since, self._look_at = self._clock(), at + LOOK_MS
         return (*cursors, *self._marks_in_flight, *self._notes.take())
 
-    def lazy_due_in(self, seconds: float) -> float:
-        """The seconds until some cursor, mark or note may have waited for `seconds`."""
-        left = self._lazy_since + seconds - self._clock()
-        return left if left > 0 and self.has_lazy else 0.0
+    def lazy_due_in(self) -> float | None:
+        """The seconds until what waits must be written by itself; None if nothing waits."""
+        left = self._lazy_since + LAZY_SECONDS - self._clock()
+        return max(0.0, left) if self.has_lazy else None
 
     def appended(self) -> tuple[Sequence[Record], Sequence[T], list[OutboxCommand]]:
         """The batch in flight is durable: return its records and tokens, and the next commands."""

@@ -26,6 +26,7 @@ from greenroom.delivery.events.ids import BadId, UserId
 from greenroom.delivery.events.record import RUN_TURNS, Entry, Record
 from greenroom.delivery.events.stages import Standing
 from greenroom.delivery.outbox.feed import OutboxCommand
+from greenroom.delivery.outbox.notes import LAZY_SECONDS
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.asks import AboutAsk, Asks
@@ -73,9 +74,6 @@ from greenroom.delivery.user.runs.user_runs import UserRuns
 __all__ = ["Gauge", "UserActor", "UserMessage", "UserParts"]
 
 logger = logging.getLogger("greenroom.delivery")
-
-LAZY_SECONDS = 1.0
-"""Seconds that cursors and marks may wait to be written together with events."""
 
 _USUAL: Final = frozenset({FlushLazily, RedeliverDue})
 """The timers that run while events are sent and acknowledged."""
@@ -267,9 +265,7 @@ class UserActor(Reactor[UserMessage]):
         message.then(message.result)
 
     def _flush_lazily(self, _: FlushLazily) -> None:
-        if after := self.outbox.lazy_due_in(LAZY_SECONDS):
-            return self.timers.start(FlushLazily, after, FlushLazily())
-        return self._append(self.outbox.next_append(self._now(), lazily=True))
+        self._append(self.outbox.next_append(self._now(), lazily=True))
 
     def _redeliver(self, _: RedeliverDue) -> None:
         self._connections.perform(self.outbox.redeliver(self._now()))
@@ -324,21 +320,22 @@ class UserActor(Reactor[UserMessage]):
             self._append(outbox.next_append(self._now()))
         if runs.broken.waiting:
             runs.take_up_broken()
-        if not self.timers.all_run(_USUAL):
+        if self._settler.due_in is not None or not self.timers.all_run(_USUAL):
             self._wind()
-        if self._settler.due_in is not None:
-            self._wind_settling()
 
     def _wind(self) -> None:
-        """One timer for the first deadline; an acknowledgement does not stop it."""
-        if FlushLazily not in self.timers and self.outbox.has_lazy:
-            self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
-        if RedeliverDue not in self.timers and (due := self.outbox.next_due) is not None:
-            self.timers.start(RedeliverDue, max(0.0, due - trio.current_time()), RedeliverDue())
-
-    def _wind_settling(self) -> None:
+        """One timer for the first deadline. Neither an event nor an acknowledgement stops it."""
+        timers, outbox = self.timers, self.outbox
+        if FlushLazily not in timers and outbox.has_lazy:
+            timers.start(FlushLazily, LAZY_SECONDS, FlushLazily(), left=outbox.lazy_due_in)
+        if RedeliverDue not in timers and (due_in := self._redelivery_left()) is not None:
+            timers.start(RedeliverDue, due_in, RedeliverDue(), left=self._redelivery_left)
         if (due_in := self._settler.take_due()) is not None:
-            self.timers.start(SettleDue, due_in, SettleDue())
+            timers.start(SettleDue, due_in, SettleDue())
+
+    def _redelivery_left(self) -> float | None:
+        due = self.outbox.next_due
+        return None if due is None else max(0.0, due - trio.current_time())
 
     def _append(self, entries: list[Entry] | None) -> None:
         if entries is not None:

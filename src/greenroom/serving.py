@@ -40,15 +40,15 @@ _Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 LAST_RESORT_SECONDS = 30.0
 """From the end of the drain to the end by force; supervised runs have 16 s of it to unwind."""
 
-COLLECT_AFTER = 5_000
+COLLECT_AFTER = 1_000
 """Objects made and not yet freed (CPython 3.11: 700, 3.13: 2,000) at which the collector looks at
 the young ones, some three times as many: a new object often takes the place of an old one, which
-counts as freed. Everyone waits meanwhile: at 20,000 for 50 ms, since each object of a thousand
-users has left the processor's cache by then."""
+counts as freed. Everyone waits meanwhile: 1.5 ms with a thousand users, whose objects have left the
+processor's cache by then, 10 ms at 5,000, 50 ms at 20,000."""
 
-OLDER_AFTER = (-1, 230)
+OLDER_AFTER = (-1, 1_150)
 """What was looked at once is old: at 1, objects in flight were looked at twice. A full look may
-follow after 230 looks, if what became old since is a quarter of all."""
+follow after 1,150 looks, if what became old since is a quarter of all."""
 
 DEMO_TOKEN_SECONDS = 30 * 24 * 3600.0
 

@@ -166,3 +166,51 @@ def settle(running: dict[str, float], expected: list[tuple[float, str]], now: fl
         if deadline <= now:
             expected.append((deadline, name))
             del running[name]
+
+
+async def test_a_timer_that_is_due_asks_for_the_seconds_that_are_left(
+    autojump_clock: Clock,
+) -> None:
+    """Work may move its deadline again and again: the timer runs on, and no message is sent."""
+    heard: list[tuple[float, str]] = []
+    timers = timed(heard)
+    answers: list[float | None] = [0.25, 2.0, 0.0]
+    asked: list[float] = []
+
+    def left() -> float | None:
+        asked.append(trio.current_time())
+        return answers.pop(0)
+
+    timers.start("flush", 1, "flush", left=left)
+    await trio.sleep(2)
+    assert heard == []
+    assert [each.deadline for each in timers.running()] == [3.25]
+    await trio.sleep(2)
+
+    assert asked == [1.0, 1.25, 3.25]
+    assert heard == [(3.25, "flush")]
+    assert "flush" not in timers
+
+
+async def test_a_timer_that_has_nothing_left_to_wait_for_ends_without_a_message(
+    autojump_clock: Clock,
+) -> None:
+    heard: list[tuple[float, str]] = []
+    timers = timed(heard)
+    timers.start("flush", 1, "flush", left=lambda: None)
+    await trio.sleep(2)
+
+    assert heard == []
+    assert timers.running() == []
+
+
+async def test_a_timer_that_runs_on_can_be_cancelled(autojump_clock: Clock) -> None:
+    heard: list[tuple[float, str]] = []
+    timers = timed(heard)
+    answers = [1.0]
+    timers.start("flush", 1, "flush", left=lambda: answers.pop() if answers else 0.0)
+    await trio.sleep(1.5)
+    timers.cancel("flush")
+    await trio.sleep(5)
+
+    assert heard == []

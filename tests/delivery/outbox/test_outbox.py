@@ -593,20 +593,20 @@ def test_what_came_after_an_event_took_the_rest_along_waits_its_own_second() -> 
     append(outbox, 2, size=10)
     outbox.ack(connection, 1)
     now[0] = 1.0
-    assert outbox.lazy_due_in(1.0) == 0
+    assert outbox.lazy_due_in() == 0
     now[0] = 7.0
     assert cursors_beside_an_event(outbox, at=7000)
-    assert outbox.lazy_due_in(1.0) == 0, "nothing waits"
+    assert outbox.lazy_due_in() is None, "nothing waits"
     now[0] = 7.25
     outbox.ack(connection, 2)
-    assert outbox.lazy_due_in(1.0) == 0.75
+    assert outbox.lazy_due_in() == 0.75
     now[0] = 8.0
-    assert outbox.lazy_due_in(1.0) == 0
+    assert outbox.lazy_due_in() == 0
     now[0] = 8.5
     outbox.offer(a_draft(), 0)
     outbox.next_append(0)
     outbox.append_failed()
-    assert outbox.lazy_due_in(1.0) == 0, "what was not kept waits from before"
+    assert outbox.lazy_due_in() == 0, "what was not kept waits from before"
 
 
 def cursors_beside_an_event(outbox: Outbox[int], at: int = 0) -> list[Cursor]:
