@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import trio
 from cluster import TwoTabs
 from side_by_side.cluster import sharing
 from side_by_side.crowd import Crowd
 from side_by_side.order import Order
 from side_by_side.redis import RedisServer
-from side_by_side.server import KINDS, missing, running
+from side_by_side.server import KINDS, SQLITE, missing, running
 from stored import fill
 
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, postgres_server
@@ -32,6 +33,15 @@ async def test_every_user_gets_what_was_ordered_and_the_clock_sees_no_more(kind:
         await crowd.run()
     assert not crowd.failures
     assert crowd.received == crowd.events == 24
+
+
+async def test_a_journal_that_served_a_crowd_serves_another(tmp_path: Path) -> None:
+    for _ in range(2):
+        with running(SQLITE, journal=tmp_path / "bench.db") as server:
+            crowd = Crowd(server, 1, Order(2, stays=True))
+            with trio.fail_after(30):
+                await crowd.run()
+        assert crowd.received == 2
 
 
 async def test_a_paced_run_ends_when_its_client_has_acknowledged_all(kind: str) -> None:

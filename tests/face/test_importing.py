@@ -151,6 +151,12 @@ def test_a_command_imports_no_other_command(words: list[str]) -> None:
     assert loaded & modules <= {f"greenroom.commands.{words[0]}"}
 
 
+def test_a_server_imports_nothing_that_only_tests_need() -> None:
+    loaded = imported("import greenroom; greenroom.serve")
+    assert {"greenroom.serving", "trio"} <= loaded
+    assert not loaded & {"trio.testing", "pytest", "hypothesis"}
+
+
 def test_the_overview_lists_what_the_parser_knows(capsys: pytest.CaptureFixture[str]) -> None:
     """The parser would print the same text, but takes most of a second to be imported."""
     assert run(["--help"]) == 0

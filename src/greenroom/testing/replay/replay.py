@@ -1,6 +1,9 @@
 """Feeding an actor the messages of a crash, to see whether it crashes again.
 
 The actor runs alone, on a clock that jumps whenever everything waits: hours pass at once.
+
+`trio.testing` imports pytest where it is installed. Servers import this module to write tests, and
+replay nothing: only a replay imports it.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ from typing import TypeAlias
 
 import attrs
 import trio
-import trio.testing
 
 from greenroom.actors.actor import Actor, run_actor
 from greenroom.actors.errors import GreenroomError
@@ -119,15 +121,19 @@ def replay(factory: Factory, messages: Iterable[object]) -> Replayed:
     Its timers never fire: their messages are among the recorded ones. Raises what
     `factory` raises, or `NoActor`; an actor that fails to start has crashed.
     """
-    return trio.run(_replay, factory, tuple(messages), clock=trio.testing.MockClock(0, 0))
+    from trio.testing import MockClock
+
+    return trio.run(_replay, factory, tuple(messages), clock=MockClock(0, 0))
 
 
 async def _replay(factory: Factory, messages: tuple[object, ...]) -> Replayed:
+    from trio.testing import wait_all_tasks_blocked
+
     hold_alarms()
     life = _ReplayedLife(_made_by(factory))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(life.run)
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
         life.feed(messages)
         with trio.move_on_after(LONGEST):
             await life.handled()
