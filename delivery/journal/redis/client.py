@@ -6,18 +6,18 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 from queue import SimpleQueue
-from typing import Any, Final, Never, TypeVar, cast
+from typing import Any, Final, Never, TypeVar
 
 import outcome
 import trio
 from coredis import Redis
-from coredis.connection import BaseConnection
 from coredis.exceptions import ConnectionError as Disconnected
 from coredis.exceptions import ResponseError
-from coredis.retry import NoRetryPolicy
 
 from greenroom.delivery.journal.redis.connections.address import RedisAddress
 from greenroom.delivery.journal.redis.connections.connecting import ANSWER_SECONDS, connected
+from greenroom.delivery.journal.redis.connections.hearing import hear, hear_in_shard
+from greenroom.delivery.journal.redis.connections.slots import ask_where_it_is, slot_of
 
 R = TypeVar("R")
 
@@ -48,6 +48,7 @@ class RedisClient:
         self._token: trio.lowlevel.TrioToken | None = None
         self._end: trio.Event | None = None
         self._client: Redis[bytes] | None = None
+        self._to_wait: Redis[bytes] | None = None
         self._nursery: trio.Nursery | None = None
         self._began: SimpleQueue[outcome.Outcome[None]] = SimpleQueue()
         self._thread = threading.Thread(
@@ -58,9 +59,12 @@ class RedisClient:
 
     def call(self, ask: Callable[[Redis[bytes]], Awaitable[R]]) -> R:
         """Raises coredis's errors."""
-        if self._token is None:
-            raise AssertionError("the thread said that it had begun")
-        return trio.from_thread.run(self._ask, ask, trio_token=self._token)
+        return self._call(ask, waits=False)
+
+    @property
+    def slot(self) -> int | None:
+        """The journal's in a cluster; None without one."""
+        return None if self._address.journal is None else slot_of(self._address.journal)
 
     def run(self, script: str, keys: list[str], arguments: list[Any]) -> list[str]:
         """Have a script carried out that answers with texts; Redis is sent its text once."""
@@ -83,20 +87,26 @@ class RedisClient:
             return self.run(script, keys, arguments)
 
         async def carry_out(client: Redis[bytes]) -> Any:
-            async with client.connection_pool.acquire() as connection:  # WAIT is for its writes
-                words = (b"EVAL", script, len(keys), *keys, *arguments)
-                answer = await connection.create_request(*words, decode=False, **_ALONE)
-                await self._wait_for_replicas(connection)
-                return answer
+            words = (b"EVAL", script, len(keys), *keys, *arguments)
+            async with client.connection_pool.acquire() as connection:  # see `_hear`
+                asked = connection.create_request(*words, decode=False, **_ALONE)
+                waits = connection.create_request(*self._wait(), decode=False, **_ALONE)
+            answer = await asked
+            await self._check_replicas(waits)
+            return answer
 
-        return [each.decode() for each in self.call(carry_out)]
+        return [each.decode() for each in self._call(carry_out, waits=True)]
 
-    async def _wait_for_replicas(self, connection: BaseConnection) -> None:
+    def _wait(self) -> tuple[bytes | int, ...]:
+        """What has the server wait for the replicas to have what its connection wrote."""
         wanted = self._address.replicas
         wait = (b"WAITAOF", 1, wanted) if self.waits_for_disks else (b"WAIT", wanted)
-        words = (*wait, round(REPLICA_SECONDS * 1000))
+        return (*wait, round(REPLICA_SECONDS * 1000))
+
+    async def _check_replicas(self, waits: Awaitable[Any]) -> None:
+        wanted = self._address.replicas
         try:
-            found: Any = await connection.create_request(*words, decode=False, **_ALONE)
+            found = await waits
         except ResponseError as error:
             raise NotReplicated(str(error)) from error
         here, there = found if self.waits_for_disks else (1, found)
@@ -115,12 +125,21 @@ class RedisClient:
             self._token.run_sync_soon(self._end.set)
             self._thread.join()
 
-    async def _ask(self, ask: Callable[[Redis[bytes]], Awaitable[R]]) -> R:
-        if self._client is None:
+    def _call(self, ask: Callable[[Redis[bytes]], Awaitable[R]], *, waits: bool) -> R:
+        """What `waits` for replicas holds nobody else's answers up."""
+        if self._token is None:
+            raise AssertionError("the thread said that it had begun")
+        return trio.from_thread.run(self._ask, ask, waits, trio_token=self._token)
+
+    async def _ask(self, ask: Callable[[Redis[bytes]], Awaitable[R]], waits: bool) -> R:
+        client = self._to_wait if waits else self._client
+        if client is None:
             raise AssertionError("calls come between the beginning and the end")
         try:
             with trio.fail_after(2 * ANSWER_SECONDS):
-                return await ask(self._client)
+                if self._address.journal is None:
+                    return await ask(client)
+                return await ask_where_it_is(client, ask)
         except (OSError, trio.TooSlowError) as error:  # TimeoutError is an OSError
             raise Disconnected(str(error) or "it does not answer") from error
 
@@ -139,14 +158,11 @@ class RedisClient:
             await trio.sleep(AGAIN_SECONDS)
 
     async def _hear(self, channel: str, heard: Callable[[bytes], None]) -> None:
-        if self._client is None:
-            raise AssertionError("it listens between the beginning and the end")
-        pubsub = self._client.pubsub(
-            channels=[channel], ignore_subscribe_messages=True, retry_policy=NoRetryPolicy()
-        )
-        async with pubsub:
-            async for message in pubsub:
-                heard(cast(bytes, message["data"]))
+        """A pool of coredis 6.9 has one connection less for each that broke while it was taken out
+        of it, and none in the end: so this one has a pool of its own."""
+        hears = hear if self._address.journal is None else hear_in_shard
+        async with connected(self._address) as client:
+            await hears(client, channel, heard)
 
     async def _main(self) -> None:
         try:
@@ -154,6 +170,7 @@ class RedisClient:
             self._end = trio.Event()
             async with (
                 connected(self._address) as self._client,
+                connected(self._address) as self._to_wait,
                 trio.open_nursery() as self._nursery,
             ):
                 self._began.put(outcome.Value(None))

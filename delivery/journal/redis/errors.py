@@ -29,6 +29,11 @@ AWAY: Final = (
     TimeoutError,
     trio.TooSlowError,
 )
+_IN_A_CLUSTER: Final = (
+    exceptions.MovedError,
+    exceptions.AskError,
+    exceptions.ClusterCrossSlotError,
+)
 _REFUSED: Final = ("NOPERM", "NOAUTH", "WRONGPASS", "invalid username-password", "ERR AUTH")
 _FULL: Final = ("OOM", "MISCONF")
 _AWAY: Final = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS")
@@ -58,6 +63,15 @@ def in_words(where: str, error: Exception) -> JournalError:
         return JournalFull(
             f"{where} has no room: {said}",
             advice="raise maxmemory or make room; the journal then continues by itself",
+        )
+    if isinstance(error, _IN_A_CLUSTER) or "cluster mode" in said:
+        return JournalFailed(
+            f"{where} is a server of a cluster: {said}",
+            advice="name it with redis+cluster://: see docs/redis.md",
+        )
+    if "cluster support disabled" in said:
+        return JournalFailed(
+            f"{where} is no server of a cluster: {said}", advice="name it with redis://"
         )
     if isinstance(error, exceptions.ReadOnlyError) or "READONLY" in said:
         return JournalReadOnly(

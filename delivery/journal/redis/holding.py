@@ -6,7 +6,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, cast
 
 import attrs
@@ -18,17 +18,15 @@ from greenroom.delivery.errors import (
     JournalTooNew,
 )
 from greenroom.delivery.journal.redis.client import RedisClient
-from greenroom.delivery.journal.redis.connections.address import RedisAddress
+from greenroom.delivery.journal.redis.connections.address import Endpoint, RedisAddress
 from greenroom.delivery.journal.redis.connections.connecting import ANSWER_SECONDS
+from greenroom.delivery.journal.redis.connections.slots import SlotMoves
 from greenroom.delivery.journal.redis.errors import AWAY, in_words
 from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.redis.rows import (
-    CHANNEL,
-    COMMITS,
-    NODES,
-    ROOT,
     Change,
     Commit,
+    Keys,
     Place,
     changes_in,
     encoded,
@@ -79,8 +77,9 @@ class Holding:
     def __init__(self, url: str, lease_seconds: float) -> None:
         address = RedisAddress.of(url)
         self.where = address.name
-        self._endpoint = address.endpoints[0]
-        self.channel = CHANNEL + secrets.token_urlsafe(12)
+        self._endpoints = address.endpoints
+        self.keys = Keys.of(address.journal)
+        self.channel = self.keys.channel + secrets.token_urlsafe(12)
         self._lease_ms = round(lease_seconds * 1000)
         self.me = ""
         self.epoch = ""
@@ -139,22 +138,20 @@ class Holding:
     def newest(self) -> int:
         """On any thread: the number of the last commit. Raises `JournalLost`, and the errors of
         Redis."""
-        epoch, commit = self.client.call(_newest)
+        epoch, commit = self.client.call(_Newest(self.keys.root))
         self._check_epoch((epoch or b"").decode())
         return int(commit or 0)
 
     def own_address(self) -> str:
         """This machine's, on the way to Redis."""
-        endpoint = self._endpoint
-        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
-        kind, *_, address = found[0]
-        with socket.socket(kind, socket.SOCK_DGRAM) as own:
-            own.connect(address)
-            return str(own.getsockname()[0])
+        for endpoint in self._endpoints[:-1]:
+            with suppress(OSError):  # its name is not known here: others may be
+                return _own_address(endpoint)
+        return _own_address(self._endpoints[-1])
 
     def tell(self, what: bytes) -> None:
         """On any thread: publish it to the other nodes."""
-        self.client.run(TELL, [ROOT, NODES, COMMITS], [self.me, what])
+        self.client.run(TELL, self.keys.of_all, [self.me, what])
 
     # Commits
 
@@ -175,6 +172,8 @@ class Holding:
         keys, arguments = self._commit(append, changes)
         try:
             answer = self.client.run_replicated(COMMIT, keys, arguments)
+        except SlotMoves:  # it was not carried out
+            raise
         except AWAY as lost:
             self._cut_by, self._unanswered = lost, _Unanswered(append, self.place)
             if not self._was_kept(lost):
@@ -203,7 +202,9 @@ class Holding:
         self._check_epoch(epoch.decode())
         parts = iter(found)
         commits = [
-            Commit(Place(int(number), its.decode()), before.decode(), list(changes_in(rows)))
+            Commit(
+                Place(int(number), its.decode()), before.decode(), list(changes_in(rows, self.keys))
+            )
             for number, its, before, rows in zip(parts, parts, parts, parts, strict=True)
         ]
         return self._checked(Place(int(newest), append.decode()), commits)
@@ -238,7 +239,8 @@ class Holding:
     def _commit(self, append: str, changes: Sequence[Change]) -> tuple[list[str], list[object]]:
         removed = [change for change in changes if change.row is None]
         others = [change for change in changes if change.row is not None]
-        keys = [ROOT, NODES, COMMITS, *(each.place for each in (*removed, *others))]
+        places = (self.keys.place_of(each.table, each.user) for each in (*removed, *others))
+        keys = [*self.keys.of_all, *places]
         numbers = [cast(int, each.row[0]) for each in others if each.table == "log" and each.row]
         leases = list(self._must_be_over)
         return keys, [
@@ -292,7 +294,7 @@ class Holding:
         empty = secrets.token_urlsafe(9)
         arguments = [self.epoch, after.number, after.append, empty]
         try:
-            answer = self.client.run_replicated(SETTLE, [ROOT, NODES, COMMITS], arguments)
+            answer = self.client.run_replicated(SETTLE, self.keys.of_all, arguments)
         except AWAY as cut:
             self._cut_by = cut
             raise
@@ -329,11 +331,23 @@ class Holding:
 
     def _run_raw(self, script: str, *arguments: object) -> list[bytes]:
         try:
-            return self.client.run_raw(script, [ROOT, NODES, COMMITS], list(arguments))
+            return self.client.run_raw(script, self.keys.of_all, list(arguments))
         except AWAY as cut:
             self._cut_by = cut
             raise
 
 
-async def _newest(client: Redis[bytes]) -> tuple[bytes | None, ...]:
-    return await client.hmget(ROOT, ["epoch", "commit"])
+@attrs.frozen
+class _Newest:
+    root: str
+
+    async def __call__(self, client: Redis[bytes]) -> tuple[bytes | None, ...]:
+        return await client.hmget(self.root, ["epoch", "commit"])
+
+
+def _own_address(endpoint: Endpoint) -> str:
+    found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
+    kind, *_, address = found[0]
+    with socket.socket(kind, socket.SOCK_DGRAM) as own:
+        own.connect(address)
+        return str(own.getsockname()[0])

@@ -86,7 +86,7 @@ class Mirror:
         known, renew_at = self.copy.newest(), time.monotonic() + RENEW_SECONDS
         with self.copy.database:
             self.copy.empty()
-            for table, rows in all_rows(self.holding.client):
+            for table, rows in all_rows(self.holding.client, self.holding.keys):
                 self.copy.fill(table, rows)
                 if time.monotonic() > renew_at:
                     renew_at = time.monotonic() + RENEW_SECONDS

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Final, cast
 
 import apsw
+import attrs
 from coredis import Redis
 
 from greenroom.delivery.errors import JournalFailed
@@ -16,7 +17,6 @@ from greenroom.delivery.journal.redis.copy import Copy
 from greenroom.delivery.journal.redis.errors import in_our_words
 from greenroom.delivery.journal.redis.holding import Holding
 from greenroom.delivery.journal.redis.mirror import RENEW_SECONDS, mirror_of
-from greenroom.delivery.journal.redis.rows import ROOT
 from greenroom.delivery.journal.redis.store import RedisStore
 from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.reader import SqlReader
@@ -68,7 +68,7 @@ class RedisReader(CopyReader):
         self._holding = Holding(url, LEASE_SECONDS)
         try:
             with self._in_our_words():
-                if not self._holding.client.call(_epoch):
+                if not self._holding.client.call(_Epoch(self._holding.keys.root)):
                     raise JournalFailed(
                         f"{self.where} has no journal",
                         advice="name another database, or start a server on this one",
@@ -90,8 +90,12 @@ class RedisReader(CopyReader):
         return self.last_number()
 
 
-async def _epoch(client: Redis[bytes]) -> bytes | None:
-    return await client.hget(ROOT, "epoch")
+@attrs.frozen
+class _Epoch:
+    root: str
+
+    async def __call__(self, client: Redis[bytes]) -> bytes | None:
+        return await client.hget(self.root, "epoch")
 
 
 def _of_no_node() -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import attrs
 import orjson
@@ -13,19 +13,53 @@ from greenroom.delivery.journal.sql.database import SqlValue
 
 Row: TypeAlias = tuple[SqlValue, ...]
 
-ROOT: Final = "greenroom"
-"""The hash of what is known of the journal as a whole; all other keys begin with it and a colon."""
 
-NODES: Final = f"{ROOT}:nodes"
-"""Of each node: when its lease is over (ms, 0: given up), its place, and its channel."""
+@attrs.frozen
+class Keys:
+    """The keys of a journal. In a cluster its name is their hash tag, so that they share a slot: a
+    script reaches all of them."""
 
-COMMITS: Final = f"{ROOT}:commits"
-"""The stream of the last commits, by their numbers."""
+    root: str = "greenroom"
+    """The hash of what is known of the journal as a whole; all other keys begin with it."""
 
-CHANNEL: Final = f"{ROOT}:to:"
-"""What the channels begin with on which nodes tell each other that there is more."""
+    @classmethod
+    def of(cls, journal: str | None) -> Keys:
+        """`journal`: its name in a cluster."""
+        return cls() if journal is None else cls(f"greenroom:{{{journal}}}")
 
-ROWS: Final = f"{ROOT}:rows:"
+    @property
+    def nodes(self) -> str:
+        """Of each node: when its lease is over (ms, 0: given up), its place, and its channel."""
+        return f"{self.root}:nodes"
+
+    @property
+    def commits(self) -> str:
+        """The stream of the last commits, by their numbers."""
+        return f"{self.root}:commits"
+
+    @property
+    def channel(self) -> str:
+        """What the channels begin with on which nodes tell each other that there is more."""
+        return f"{self.root}:to:"
+
+    @property
+    def rows(self) -> str:
+        """What the keys of rows begin with."""
+        return f"{self.root}:rows:"
+
+    @property
+    def of_all(self) -> list[str]:
+        """What each script begins with."""
+        return [self.root, self.nodes, self.commits]
+
+    def place_of(self, table: str, user: str | None) -> str:
+        """The key of the rows of a table, or of a user's."""
+        return f"{self.rows}{table}" if user is None else f"{self.rows}{table}:{{{user}}}"
+
+    def table_and_user(self, place: str) -> tuple[str, str | None]:
+        """What `place_of` was called with."""
+        table, _, braced = place.removeprefix(self.rows).partition(":")
+        return table, braced[1:-1] if braced else None
 
 
 @attrs.frozen
@@ -36,11 +70,6 @@ class Change:
     user: str | None
     key: Row
     row: Row | None
-
-    @property
-    def place(self) -> str:
-        """The Redis key. Those of a user share a slot of a cluster (`{user}`)."""
-        return place_of(self.table, self.user)
 
     @property
     def field(self) -> bytes:
@@ -64,21 +93,12 @@ class Commit:
     changes: Sequence[Change]
 
 
-def place_of(table: str, user: str | None) -> str:
-    return f"{ROWS}{table}" if user is None else f"{ROWS}{table}:{{{user}}}"
-
-
-def table_of(place: str) -> str:
-    return place.removeprefix(ROWS).partition(":")[0]
-
-
-def changes_in(text: bytes) -> Iterator[Change]:
+def changes_in(text: bytes, keys: Keys) -> Iterator[Change]:
     """The changes of a commit as the stream has them: a place, and then a row behind a plus, or the
     key of a removed row behind a minus. No id and no JSON contains the byte between them."""
     parts = iter(text.split(b"\0") if text else ())
     for place, what in zip(parts, parts, strict=True):
-        table, _, braced = place.decode().removeprefix(ROWS).partition(":")
-        user = braced[1:-1] if braced else None
+        table, user = keys.table_and_user(place.decode())
         values = decoded(what[1:])
         is_row = what.startswith(b"+")
         yield Change(table, user, () if is_row else values, values if is_row else None)

@@ -1,4 +1,9 @@
-"""What Redis does in one step, in Lua. KEYS of each: `ROOT`, `NODES`, `COMMITS`."""
+"""What Redis does in one step, in Lua. KEYS of each: those of `Keys.of_all`.
+
+While the slot of a cluster moves, a script that names a key which is not there is stopped in the
+middle, and what it had written stays (`scriptVerifyClusterState` in Redis). Redis begins no script
+of which one of the KEYS is not there; so none removes the last field of a hash, and then names it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,16 @@ local function now()
     return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 """
-_TELL: Final = """
+# With a hash tag the keys are in a cluster; there a message goes to the servers of the slot only.
+_PUBLISH: Final = """
+local publish = string.find(KEYS[1], '{', 1, true) and 'SPUBLISH' or 'PUBLISH'
+"""
+_TELL: Final = f"""{_PUBLISH}
 local function tell(me, what)
     local known = redis.call('HGETALL', KEYS[2])
     for n = 1, #known, 2 do
         if known[n] ~= me then
-            redis.pcall('PUBLISH', string.match(known[n + 1], '%S+$'), what)
+            redis.pcall(publish, string.match(known[n + 1], '%S+$'), what)
         end
     end
 end
@@ -58,9 +67,9 @@ return {{'joined', me, string.format('%.0f', time), unpack(found)}}
 # Commits that every living node has are removed from the stream, and so are those that a node would
 # have to read for too long; what is left of nodes that never came to be is removed after a minute.
 # Answers what is known of all.
-RENEW: Final = f"""{_NOW}{_CHECK_EPOCH}
+RENEW: Final = f"""{_NOW}{_PUBLISH}{_CHECK_EPOCH}
 if tonumber(redis.call('HGET', KEYS[1], 'commit')) < tonumber(ARGV[4]) then return {{'older'}} end
-redis.call('HDEL', KEYS[2], ARGV[2])
+redis.call('HDEL', KEYS[2], '')
 local time = now()
 local expires = ARGV[3] == '0' and 0 or time + ARGV[3]
 redis.call('HSET', KEYS[2], ARGV[2], string.format('%.0f %s %s', expires, ARGV[4], ARGV[5]))
@@ -77,7 +86,7 @@ for n = 1, #known, 2 do
 end
 redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f', least))
 redis.call('XTRIM', KEYS[3], 'MAXLEN', 100000)
-redis.pcall('PUBLISH', ARGV[5], '')
+redis.pcall(publish, ARGV[5], '')
 return {{'renewed', string.format('%.0f', time), unpack(known)}}
 """
 
@@ -108,8 +117,8 @@ for n = 10, 9 + leases do
     if known and tonumber(string.match(known, '^%d+')) > now() then return {{'alive'}} end
 end
 local rows, at = {{}}, 10 + leases
+if removals > 0 then redis.call('HDEL', KEYS[1], '') end
 for n = 4, 3 + removals do
-    redis.call('HDEL', KEYS[n], ARGV[at])
     rows[#rows + 1] = KEYS[n]
     rows[#rows + 1] = '-' .. ARGV[at]
     at = at + 1
@@ -126,8 +135,9 @@ redis.call('XADD', KEYS[3], number .. '-0',
 redis.call('HSET', KEYS[1], 'commit', number, 'append', ARGV[5])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'number', ARGV[6]) end
 if turn then redis.call('HDEL', KEYS[1], 'turn', 'turn_ends') end
-for n = 10, 9 + leases do redis.call('HDEL', KEYS[2], ARGV[n]) end
 tell(ARGV[2], number)
+for n = 4, 3 + removals do redis.call('HDEL', KEYS[n], ARGV[n + 6 + leases]) end
+for n = 10, 9 + leases do redis.call('HDEL', KEYS[2], ARGV[n]) end
 return {{'kept'}}
 """
 

@@ -7,7 +7,9 @@ from typing import Final
 
 import attrs
 
-_URL: Final = re.compile(r"(postgres(?:ql)?|(?:redis|valkey)s?(?:\+sentinel)?):/+(.*)", re.DOTALL)
+_URL: Final = re.compile(
+    r"(postgres(?:ql)?|(?:redis|valkey)s?(?:\+sentinel|\+cluster)?):/+(.*)", re.DOTALL
+)
 """A path has lost a slash."""
 _PASSWORD: Final = re.compile(r"(?<=:)[^/]*(?=@)|(?<=[?&]password=)[^&]*")
 
@@ -17,7 +19,7 @@ class DatabaseUrl:
     """`postgresql://user@host/database`, as libpq reads it: more hosts, a service of a file,
     parameters of TLS (https://www.postgresql.org/docs/current/libpq-connect.html); or of Redis
     or Valkey, `redis://user@host/0`, with TLS `rediss://`, and found by sentinels
-    `redis+sentinel://`. As text it has no password."""
+    `redis+sentinel://`, and in a cluster `redis+cluster://`. As text it has no password."""
 
     url: str
 

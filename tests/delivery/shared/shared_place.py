@@ -16,7 +16,6 @@ from psycopg.conninfo import conninfo_to_dict
 from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
 from greenroom.delivery.journal.redis.client import RedisClient
 from greenroom.delivery.journal.redis.journal import RedisJournal, open_redis_journal
-from greenroom.delivery.journal.redis.rows import NODES
 from tests.delivery.journal.postgres_server import database_of, postgres_server
 from tests.delivery.journal.redis_server import (
     number_of,
@@ -84,7 +83,7 @@ class InRedis(SharedPlace):
         return _silent(opened) if is_deaf else opened
 
     def end_lease(self, number: int | None) -> None:
-        words = ("EVAL", _END_LEASE, "1", NODES, str(number))
+        words = ("EVAL", _END_LEASE, "1", "greenroom:nodes", str(number))
         redis_server().command(*words, number=number_of(self.directory))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Final
@@ -39,32 +40,37 @@ class RedisAddress:
     user: str | None
     password: str | None = attrs.field(repr=False)
     database: int
+    journal: str | None
+    """The journal's name in a cluster; None without one."""
     replicas: int
     tls: ssl.SSLContext | None
 
     @classmethod
     def of(cls, url: str) -> RedisAddress:
-        """`redis://`, `rediss://`, `redis+sentinel://` or `rediss+sentinel://`. Raises
+        """`redis://` or `rediss://`, followed by `+sentinel` or `+cluster` or by neither. Raises
         `JournalFailed`, which says what is wrong."""
         found = urlsplit(url)
-        with_sentinels = found.scheme.endswith("+sentinel")
+        _, _, through = found.scheme.partition("+")
         login, _, hosts = found.netloc.rpartition("@")
         user, _, password = login.partition(":")
         name = f"Redis at {hosts}{found.path}"
         options = _options(name, found.query)
-        port = SENTINELS_PORT if with_sentinels else PORT
+        port = SENTINELS_PORT if through == "sentinel" else PORT
         endpoints = tuple(_endpoint(name, each, port) for each in hosts.split(","))
-        if len(endpoints) > 1 and not with_sentinels:
-            raise _bad(name, "only redis+sentinel:// takes more than one host")
-        if with_sentinels != ("service" in options):
+        if len(endpoints) > 1 and not through:
+            raise _bad(name, "only redis+sentinel:// and redis+cluster:// take more than one host")
+        if (through == "sentinel") != ("service" in options):
             raise _bad(name, "redis+sentinel:// and ?service= need each other")
+        path = found.path.strip("/") or "0"
+        in_cluster = through == "cluster"
         return cls(
             name=f"Redis at {','.join(map(str, endpoints))}{found.path}",
             endpoints=endpoints,
             service=options.get("service"),
             user=unquote(user) or None,
             password=unquote(password) or None,
-            database=_number(name, "the database", found.path.strip("/") or "0", 1_000_000),
+            database=0 if in_cluster else _number(name, "the database", path, 1_000_000),
+            journal=_journal(name, path) if in_cluster else None,
             replicas=_number(name, "`replicas`", options.get("replicas", "0"), MOST_REPLICAS),
             tls=_tls(name, options) if found.scheme.startswith("rediss") else None,
         )
@@ -89,6 +95,12 @@ def _number(name: str, what: str, given: str, most: int) -> int:
     if given.isascii() and given.isdigit() and int(given) <= most:
         return int(given)
     raise _bad(name, f"{what} must be a number up to {most}, not {given!r}")
+
+
+def _journal(name: str, given: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", given):
+        return given
+    raise _bad(name, f"the journal's name may have A-Z a-z 0-9 _ . - in it, not {given!r}")
 
 
 def _tls(name: str, options: Mapping[str, str]) -> ssl.SSLContext:

@@ -1,4 +1,5 @@
-"""Connects to Redis: to one server, or to the one that sentinels name."""
+"""Connects to Redis: to one server, to the one that sentinels name, or to the one that has the
+journal's slot in a cluster."""
 
 from __future__ import annotations
 
@@ -8,9 +9,15 @@ from typing import Any, Final
 
 from coredis import Redis, Sentinel
 from coredis.connection import TCPLocation
+from coredis.pool import ConnectionPool
 from coredis.retry import NoRetryPolicy
 
 from greenroom.delivery.journal.redis.connections.address import RedisAddress
+from greenroom.delivery.journal.redis.connections.slots import (
+    SlotConnection,
+    SlotLocation,
+    slot_of,
+)
 
 ANSWER_SECONDS: Final = 5.0
 """Seconds to wait for a connection, and for an answer."""
@@ -18,7 +25,7 @@ ANSWER_SECONDS: Final = 5.0
 
 @asynccontextmanager
 async def connected(address: RedisAddress) -> AsyncIterator[Redis[bytes]]:
-    """A client of the server, or of the one that sentinels name whenever it connects."""
+    """A client of the server, or of the one that is found whenever it connects."""
     how: dict[str, Any] = {
         "db": address.database,
         "username": address.user,
@@ -27,7 +34,12 @@ async def connected(address: RedisAddress) -> AsyncIterator[Redis[bytes]]:
         "connect_timeout": ANSWER_SECONDS,
         "stream_timeout": ANSWER_SECONDS,
     }
-    if address.service is None:
+    if address.journal is not None:
+        location = SlotLocation(address.endpoints, slot_of(address.journal), how)
+        pool = ConnectionPool(connection_class=SlotConnection, location=location, **how)
+        async with Redis(connection_pool=pool, retry_policy=NoRetryPolicy()) as client:
+            yield client
+    elif address.service is None:
         (endpoint,) = address.endpoints
         async with Redis(
             endpoint.host, endpoint.port, retry_policy=NoRetryPolicy(), **how

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, cast
 
+import attrs
 from coredis import Redis
 
 from greenroom.delivery.journal.node import Node
@@ -12,7 +13,7 @@ from greenroom.delivery.journal.redis.connections.address import RedisAddress
 from greenroom.delivery.journal.redis.errors import in_our_words
 from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.redis.nodes.node_reads import NodeRow, listed
-from greenroom.delivery.journal.redis.rows import NODES, decoded, place_of
+from greenroom.delivery.journal.redis.rows import Keys, decoded
 
 _TIME: Final = "return redis.call('TIME')"  # coredis's own answer has the wrong microseconds
 
@@ -23,15 +24,20 @@ def read_nodes_at(url: str) -> list[Node]:
     with in_our_words(address.name):
         client = RedisClient(address)
         try:
-            return client.call(_read_nodes)
+            return client.call(_ReadNodes(Keys.of(address.journal)))
         finally:
             client.close()
 
 
-async def _read_nodes(client: Redis[bytes]) -> list[Node]:
-    seconds, micros = cast("list[bytes]", await client.eval(_TIME))
-    now = int(seconds) * 1000 + int(micros) // 1000
-    known = await client.hgetall(NODES)
-    rows = await client.hvals(place_of("node", None))
-    expires = {int(number): int(what.split()[0]) for number, what in known.items()}
-    return listed(sorted(cast("list[NodeRow]", [decoded(row) for row in rows])), Beat(now, expires))
+@attrs.frozen
+class _ReadNodes:
+    keys: Keys
+
+    async def __call__(self, client: Redis[bytes]) -> list[Node]:
+        seconds, micros = cast("list[bytes]", await client.eval(_TIME))
+        now = int(seconds) * 1000 + int(micros) // 1000
+        known = await client.hgetall(self.keys.nodes)
+        rows = await client.hvals(self.keys.place_of("node", None))
+        expires = {int(number): int(what.split()[0]) for number, what in known.items()}
+        found = cast("list[NodeRow]", [decoded(row) for row in rows])
+        return listed(sorted(found), Beat(now, expires))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
+import coredis
 import pytest
 import trio
 
@@ -23,6 +25,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.testing.journal_conformance.entries import ALICE, read_offsets, record, records
 from tests.delivery.journal.redis_server import (
     NEEDS_REDIS,
+    RedisServer,
     number_of,
     opened,
     redis_server,
@@ -171,6 +174,36 @@ async def test_a_server_that_stops_and_comes_back_has_all_that_was_accepted() ->
             await trio.to_thread.run_sync(server.start)
             await append_in_the_end(journal, 3)
             assert await read_offsets(journal) == [1, 2, 3]
+
+
+def test_a_client_loses_nothing_of_itself_by_connections_that_break(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """coredis has at most 64 of them at a time."""
+    from greenroom.delivery.journal.redis import client
+    from greenroom.delivery.journal.redis.connections.address import RedisAddress
+
+    monkeypatch.setattr(client, "AGAIN_SECONDS", 0)
+    server, heard = redis_server(), list[bytes]()
+    with closing(client.RedisClient(RedisAddress.of(f"{server.url(0)}?replicas=1"))) as redis:
+        redis.listen("channel", heard.append)
+        for _ in range(70):
+            breaking = threading.Thread(target=_break_soon, args=(server,))
+            breaking.start()
+            with pytest.raises(coredis.exceptions.ConnectionError, match=r"(?i)lost"):
+                redis.run_replicated("return {redis.call('INCR', KEYS[1])}", ["n"], [])
+            breaking.join()
+        assert heard.count(client.LOST) >= 70
+
+
+def _break_soon(server: RedisServer) -> None:
+    """Once a client waits for replicas, and one listens."""
+    while b"cmd=wait" not in (clients := server.command("CLIENT", "LIST")):
+        pass
+    while b" sub=1 " not in clients:
+        clients = server.command("CLIENT", "LIST")
+    for kind in ("pubsub", "normal"):
+        server.command("CLIENT", "KILL", "TYPE", kind)
 
 
 async def test_numbers_of_records_go_on_after_a_trim_and_a_reopening(tmp_path: Path) -> None:
