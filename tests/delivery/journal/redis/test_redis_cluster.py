@@ -176,7 +176,8 @@ async def test_a_commit_that_empties_a_hash_and_fills_it_again_is_whole_while_it
     source, target = cluster.servers[2], cluster.servers[1]
     name = named(next(_names), 2)
     async with opened(cluster.url(name)) as journal:
-        await journal.append([record(1, kind=Kind.AGENT_STARTED)])
+        users = (ALICE, BOB)  # so that the number of the run that ends is not the next one's
+        await journal.append([record(1, user=each, kind=Kind.AGENT_STARTED) for each in users])
         with cluster.moving(name, source, target):
             ended = record(2, kind=Kind.AGENT_COMPLETED)
             await journal.append([ended, record(3, kind=Kind.AGENT_STARTED, run=RUNS[1])])
