@@ -21,6 +21,7 @@ SLOTS: Final = 16384
 CUTS: Final = [SLOTS * n // MASTERS for n in range(MASTERS + 1)]
 SETTINGS: Final = (
     *("--cluster-enabled", "yes", "--cluster-node-timeout", "60000"),
+    *("--cluster-allow-replica-migration", "no"),
     *("--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"),
 )
 
