@@ -20,6 +20,7 @@ from greenroom.delivery.upkeep.journal_export import export_journal
 from greenroom.delivery.upkeep.journal_upkeep import no_progress
 from tests.delivery.history.run_story import Afternoon, Author, write
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
+from tests.delivery.journal.redis.redis_cluster import redis_cluster
 from tests.delivery.journal.redis_server import NEEDS_REDIS, redis_url_of
 from tests.face.cli import greenroom
 
@@ -121,6 +122,20 @@ def test_where_there_is_no_journal_in_a_database_a_command_says_so(
     said = greenroom("events", "--journal", url_of(tmp_path), cwd=tmp_path)
     assert said.code == 1
     assert "has no journal" in said.err
+
+
+@NEEDS_REDIS
+def test_commands_find_a_journal_in_a_cluster(story: Story, tmp_path: Path) -> None:
+    url = redis_cluster().url(tmp_path.name)
+    write(tmp_path / "greenroom.db", *story.entries)
+    of_file = greenroom("usage", "--by", "user", cwd=tmp_path)
+    for words in ("journal export out.jsonl", f"journal import out.jsonl --journal {url}"):
+        assert greenroom(*words.split(), cwd=tmp_path).code == 0
+    (tmp_path / "greenroom.db").unlink()
+    assert greenroom("usage", "--by", "user", "--journal", url, cwd=tmp_path) == of_file
+    for words in ("journal check", "journal export again.jsonl", "nodes"):
+        said = greenroom(*words.split(), "--journal", url, cwd=tmp_path)
+        assert (words, said.code) == (words, 0)
 
 
 @NEEDS_POSTGRES

@@ -28,7 +28,7 @@ from greenroom.delivery.journal.redis.connections.address import Endpoint
 R = TypeVar("R")
 
 SLOTS: Final = 16384
-LOOK_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 2.0
 """Seconds that a server has to say where the slots are; then another one is asked."""
 
 MOVES_SECONDS: Final = 1.0

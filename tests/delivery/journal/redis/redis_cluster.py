@@ -6,13 +6,13 @@ import atexit
 import shutil
 import tempfile
 import time
+from binascii import crc_hqx
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
-from greenroom.delivery.journal.redis.connections.slots import slot_of
 from tests.delivery.journal.redis_server import RedisServer, free_port
 
 MASTERS: Final = 3
@@ -161,6 +161,11 @@ def _move(slot: str, source: RedisServer, target: RedisServer, most: int) -> int
 
 def replicates(server: RedisServer, master: RedisServer) -> bool:
     return f"master_port:{master.port}\r\n".encode() in info_of(server)
+
+
+def slot_of(journal: str) -> int:
+    """As the specification of Redis Cluster says: CRC16 of the hash tag."""
+    return crc_hqx(journal.encode(), 0) % SLOTS
 
 
 def words(answer: bytes) -> list[str]:

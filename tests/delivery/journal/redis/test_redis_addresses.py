@@ -20,6 +20,7 @@ from tests.delivery.journal.redis_server import (
     opened,
     server_of_its_own,
 )
+from tests.system.processes import eventually
 
 pytestmark = [NEEDS_REDIS, pytest.mark.requirement("R43")]
 
@@ -41,10 +42,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def with_tls(certificates: Path) -> Iterator[tuple[RedisServer, int]]:
+def with_tls(certificates: Path, *more: str) -> Iterator[tuple[RedisServer, int]]:
     """A server, and its port for TLS."""
     own = certificates / "own.pem"
-    settings = ["--tls-cert-file", str(own), "--tls-key-file", str(own.with_suffix(".key"))]
+    settings = [*more, "--tls-cert-file", str(own), "--tls-key-file", str(own.with_suffix(".key"))]
     settings += ["--tls-ca-cert-file", str(own), "--tls-auth-clients", "no"]
     port = free_port()
     with server_of_its_own(*settings, "--tls-port", str(port)) as server:
@@ -57,6 +58,20 @@ async def test_with_tls_a_journal_is_kept(certificates: Path) -> None:
         async with opened(url) as journal:
             await journal.append([record(1)])
         async with opened(url) as journal:
+            assert await read_offsets(journal) == [1]
+
+
+async def test_with_tls_the_servers_of_a_cluster_are_found_at_their_ports_for_tls(
+    certificates: Path,
+) -> None:
+    alone = ("--cluster-enabled", "yes", "--tls-cluster", "yes")
+    alone += ("--cluster-port", str(free_port()))
+    with with_tls(certificates, *alone) as (server, port):
+        server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        await eventually(lambda: b"cluster_state:ok" in server.command("CLUSTER", "INFO"))
+        url = f"rediss+cluster://127.0.0.1:{port}/chat?ssl_ca_certs={certificates / 'own.pem'}"
+        async with opened(url) as journal:
+            await journal.append([record(1)])
             assert await read_offsets(journal) == [1]
 
 
@@ -99,7 +114,9 @@ async def test_an_old_server_is_refused_in_one_line() -> None:
         ("redis://h:99999/0", "'h:99999' must be a host, or a host and a port"),
         ("redis://h/0?replica=1", "unknown option 'replica'"),
         ("redis://h/0?replicas=-1", "`replicas` must be a number up to 100, not '-1'"),
-        ("redis://h,i/0", r"only redis\+sentinel:// takes more than one host"),
+        ("redis://h,i/0", r"only redis\+sentinel:// and redis\+cluster:// take more than one host"),
+        ("redis+cluster://h,i/a{b", r"the journal's name may have A-Z a-z 0-9 _ \. - in it"),
+        ("redis+cluster://h/0?service=chat", r"redis\+sentinel:// and \?service= need each other"),
         ("redis+sentinel://h,i/0", r"redis\+sentinel:// and \?service= need each other"),
         ("redis://h/0?service=chat", r"redis\+sentinel:// and \?service= need each other"),
     ],
