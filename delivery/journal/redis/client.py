@@ -126,7 +126,7 @@ class RedisClient:
             self._thread.join()
 
     def _call(self, ask: Callable[[Redis[bytes]], Awaitable[R]], *, waits: bool) -> R:
-        """What `waits` for replicas holds nobody else's answers up."""
+        """What `waits` for replicas holds up no other answer."""
         if self._token is None:
             raise AssertionError("the thread said that it had begun")
         return trio.from_thread.run(self._ask, ask, waits, trio_token=self._token)

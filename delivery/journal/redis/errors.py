@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import attrs
 import trio
 from coredis import exceptions
 
@@ -29,14 +30,72 @@ AWAY: Final = (
     TimeoutError,
     trio.TooSlowError,
 )
-_IN_A_CLUSTER: Final = (
-    exceptions.MovedError,
-    exceptions.AskError,
-    exceptions.ClusterCrossSlotError,
+
+
+@attrs.frozen
+class _Meaning:
+    """What errors of these types, or with one of these words, mean to callers of the journal."""
+
+    error: type[JournalError]
+    says: str
+    advice: str
+    types: tuple[type[Exception], ...] = ()
+    words: tuple[str, ...] = ()
+
+    def is_of(self, error: Exception, said: str) -> bool:
+        return isinstance(error, self.types) or any(word in said for word in self.words)
+
+
+_MEANINGS: Final = (  # the first that is of an error counts
+    _Meaning(
+        JournalFailed,
+        "refuses this service",
+        "check the user, the password and its rights: see docs/redis.md",
+        (exceptions.AuthenticationError, exceptions.AuthorizationError),
+        ("NOPERM", "NOAUTH", "WRONGPASS", "invalid username-password", "ERR AUTH"),
+    ),
+    _Meaning(
+        JournalFull,
+        "has no room",
+        "raise maxmemory or make room; the journal then continues by itself",
+        words=("OOM", "MISCONF"),
+    ),
+    _Meaning(
+        JournalFailed,
+        "is a server of a cluster",
+        "name it with redis+cluster://: see docs/redis.md",
+        (exceptions.MovedError, exceptions.AskError, exceptions.ClusterCrossSlotError),
+        ("cluster mode",),
+    ),
+    _Meaning(
+        JournalFailed,
+        "is no server of a cluster",
+        "name it with redis://",
+        words=("cluster support disabled",),
+    ),
+    _Meaning(
+        JournalReadOnly,
+        "is a replica",
+        "name the primary server, not a replica",
+        (exceptions.ReadOnlyError,),
+        ("READONLY",),
+    ),
+    _Meaning(
+        JournalUnreachable,
+        "waits for its replicas",
+        "start them; the journal then continues by itself",
+        (NotReplicated,),
+    ),
+    _Meaning(
+        JournalUnreachable,
+        "cannot be reached",
+        "start it, or mend the network; the journal then continues by itself",
+        AWAY,
+        ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS"),
+    ),
+    _Meaning(JournalBusy, "is busy", "try again", words=("BUSY ",)),
 )
-_REFUSED: Final = ("NOPERM", "NOAUTH", "WRONGPASS", "invalid username-password", "ERR AUTH")
-_FULL: Final = ("OOM", "MISCONF")
-_AWAY: Final = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS")
+_OTHERWISE: Final = _Meaning(JournalFailed, "failed", "see the log of the Redis server")
 
 
 @contextmanager
@@ -52,49 +111,13 @@ def in_our_words(where: str) -> Iterator[None]:
 def in_words(where: str, error: Exception) -> JournalError:
     """The error that callers of the journal see."""
     said = (safe_str(error).strip() or type(error).__name__).splitlines()[0]
-    if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError) or any(
-        word in said for word in _REFUSED
-    ):
-        return JournalFailed(
-            f"{where} refuses this service: {said}",
-            advice="check the user, the password and its rights: see docs/redis.md",
-        )
-    if any(word in said for word in _FULL):
-        return JournalFull(
-            f"{where} has no room: {said}",
-            advice="raise maxmemory or make room; the journal then continues by itself",
-        )
-    if isinstance(error, _IN_A_CLUSTER) or "cluster mode" in said:
-        return JournalFailed(
-            f"{where} is a server of a cluster: {said}",
-            advice="name it with redis+cluster://: see docs/redis.md",
-        )
-    if "cluster support disabled" in said:
-        return JournalFailed(
-            f"{where} is no server of a cluster: {said}", advice="name it with redis://"
-        )
-    if isinstance(error, exceptions.ReadOnlyError) or "READONLY" in said:
-        return JournalReadOnly(
-            f"{where} is a replica: {said}", advice="name the primary server, not a replica"
-        )
     if (refused := _tls_error(error)) is not None:
         return JournalFailed(
             f"{where} cannot be spoken to with TLS: {refused}",
             advice="name its port for TLS, its host as in its certificate, and ?ssl_ca_certs=FILE",
         )
-    if isinstance(error, NotReplicated):
-        return JournalUnreachable(
-            f"{where} waits for its replicas: {said}",
-            advice="start them; the journal then continues by itself",
-        )
-    if isinstance(error, AWAY) or any(word in said for word in _AWAY):
-        return JournalUnreachable(
-            f"{where} cannot be reached: {said}",
-            advice="start it, or mend the network; the journal then continues by itself",
-        )
-    if "BUSY " in said:
-        return JournalBusy(f"{where} is busy: {said}", advice="try again")
-    return JournalFailed(f"{where} failed: {said}", advice="see the log of the Redis server")
+    means = next((each for each in _MEANINGS if each.is_of(error, said)), _OTHERWISE)
+    return means.error(f"{where} {means.says}: {said}", advice=means.advice)
 
 
 def _tls_error(error: Exception) -> str | None:

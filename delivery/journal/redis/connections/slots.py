@@ -23,6 +23,7 @@ from coredis.exceptions import (
 from coredis.exceptions import ConnectionError as Disconnected
 from coredis.retry import NoRetryPolicy
 
+from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.journal.redis.connections.address import Endpoint
 
 R = TypeVar("R")
@@ -158,7 +159,7 @@ def _endpoints(asked: Endpoint, servers: Sequence[Sequence[Any]]) -> list[Endpoi
 def _named(refusal: Exception) -> str:
     match refusal:
         case MovedError():
-            return f"MOVED {refusal}"
+            return f"MOVED {safe_str(refusal)}"
         case AskError():
-            return f"ASK {refusal}"
-    return str(refusal)
+            return f"ASK {safe_str(refusal)}"
+    return safe_str(refusal)
