@@ -35,7 +35,7 @@ LOOK_SECONDS: Final = 2.0
 MOVES_SECONDS: Final = 1.0
 """For how long a command is sent again while its slot moves."""
 
-AGAIN_SECONDS: Final = 0.02
+AGAIN_SECONDS: Final = 0.05
 
 _NOT_CARRIED_OUT: Final = (MovedError, AskError, TryAgainError, ClusterDownError, NoScriptError)
 
@@ -70,7 +70,8 @@ async def ask_where_it_is(client: Redis[bytes], ask: Callable[[Redis[bytes]], Aw
 def check_rests(slot: int, nodes: str) -> str:
     """What a server says of itself in CLUSTER NODES, but for its clocks. Raises `SlotMoves` unless
     it has the slot, and all of it."""
-    [own] = [line.split() for line in nodes.splitlines() if ",myself" in line or " myself" in line]
+    servers = [line.split() for line in nodes.splitlines()]
+    [own] = [each for each in servers if "myself" in each[2].split(",")]
     ranges = [each.partition("-") for each in own[8:] if not each.startswith("[")]
     has_it = any(int(first) <= slot <= int(last or first) for first, _, last in ranges)
     if not has_it or any(each.startswith(f"[{slot}-") for each in own[8:]):
