@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -156,8 +156,8 @@ async def test_what_is_committed_while_a_reader_reads_all_is_in_its_copy_as_a_wh
     async with opened(url) as journal:
         await journal.append([record(1), record(2)])
 
-        def and_a_commit_between(client: object) -> Iterator[object]:
-            yield from all_rows(client)
+        def and_a_commit_between(*of_what: Any) -> Iterator[object]:
+            yield from all_rows(*of_what)
             trio.from_thread.run(journal.append, [record(3)])
             trio.from_thread.run(partial(journal.trim, ALICE, through=1))
 
