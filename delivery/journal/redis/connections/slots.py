@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 import trio
-from anyio.abc import ByteStream
 from coredis import Redis
 from coredis.connection import TCPConnection, TCPLocation
 from coredis.exceptions import (
@@ -143,7 +142,7 @@ class SlotConnection(TCPConnection):
 
     location: TCPLocation
 
-    async def _connect(self) -> ByteStream:
+    async def _connect(self) -> Any:  # a stream of anyio
         if isinstance(self.location, SlotLocation):
             self.location = await self.location.find()
         return await super()._connect()
