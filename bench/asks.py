@@ -35,8 +35,8 @@ class Held:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, nargs="+", default=[1_000, 10_000])
-    parser.add_argument("--seconds", type=float, default=10.0, help="of idling, for the CPU")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of idling, for the CPU")
+    parser.add_argument("--rounds", type=int, default=1)
     chosen = parser.parse_args()
     print("                   more than without questions:       CPU %:")
     print("questions    tasks   timers  KiB/question  without     with  us/question s")

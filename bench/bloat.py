@@ -62,9 +62,9 @@ Sizes: TypeAlias = Mapping[str, Sequence[int]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=400)
+    parser.add_argument("--users", type=int, default=100)
     parser.add_argument("--keep", type=int, default=100, help="events of each user")
-    parser.add_argument("--cycles", type=int, default=60, help="each a run of every user")
+    parser.add_argument("--cycles", type=int, default=36, help="each a run of every user")
     parser.add_argument("--only", choices=VARIANTS, nargs="+", default=list(VARIANTS))
     chosen = parser.parse_args()
     for name in chosen.only:

@@ -51,7 +51,8 @@ Start = Callable[[], AbstractContextManager[Cluster]]
 
 def arguments() -> argparse.ArgumentParser:
     parser = common_options(__doc__)
-    parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4], metavar="N")
+    parser.set_defaults(rounds=1)
+    parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2], metavar="N")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--users", type=int, default=100)
     parser.add_argument("--events", type=int, default=640, help="events a user gets")
@@ -59,7 +60,7 @@ def arguments() -> argparse.ArgumentParser:
         "--bursts", type=int, nargs="+", default=[16, 1], help="tasks of an agent that emit at once"
     )
     parser.add_argument("--rate", type=int, default=250, help="events a second, for the latency")
-    parser.add_argument("--seconds", type=int, default=10, help="how long that load goes on")
+    parser.add_argument("--seconds", type=int, default=5, help="how long that load goes on")
     parser.add_argument("--quick", action="store_true", help="a short run that shows it works")
     return parser
 

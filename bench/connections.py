@@ -21,6 +21,7 @@ LARGE = 10_000
 
 def arguments() -> argparse.ArgumentParser:
     parser = server_options(__doc__)
+    parser.set_defaults(rounds=1)
     parser.add_argument(
         "--connections", type=int, nargs="+", default=[1, 10, 100, 1_000], metavar="N"
     )

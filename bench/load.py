@@ -24,6 +24,7 @@ REST = 1.0
 
 def arguments() -> argparse.ArgumentParser:
     parser = server_options(__doc__)
+    parser.set_defaults(rounds=1)
     parser.add_argument(
         "--users", type=int, nargs="+", default=[100, 1_000], help="default: 100, then 1,000"
     )

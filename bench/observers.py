@@ -44,7 +44,7 @@ POLLED = ("/admin/overview", "/admin/crashes")
 
 def arguments() -> argparse.ArgumentParser:
     parser = options(__doc__)
-    parser.set_defaults(rounds=10)
+    parser.set_defaults(rounds=2)
     parser.add_argument("--users", type=int, default=1_000)
     parser.add_argument("--rate", type=int, default=200, help="events a second, of all users")
     parser.add_argument("--blind", action="store_true", help="no one looks: the noise alone")

@@ -163,7 +163,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--callers", type=int, default=100)
     parser.add_argument("--times", type=int, default=10, help="emits of each caller in a round")
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--blocked", type=float, default=2.0, help="seconds")
     parser.add_argument("--uvloop", action="store_true", help="on uvloop instead of asyncio's own")
     return parser

@@ -1,6 +1,6 @@
 """Run the benchmarks, and write docs/performance.md with its data and its chart.
 
-Without options all of them run, which takes half an hour on an idle machine. What was measured is
+Without options all of them run, which takes an hour on an idle machine. What was measured is
 kept after each, so a report that was broken off goes on with `--only` those that are left.
 """
 

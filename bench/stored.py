@@ -58,6 +58,7 @@ DERIVED = """
 
 def arguments() -> argparse.ArgumentParser:
     parser = options(__doc__)
+    parser.set_defaults(rounds=1)
     parser.add_argument("--stored", type=int, default=200_000, help="events")
     parser.add_argument(
         "--large", action="store_const", const=LARGE, dest="stored", help=f"{LARGE:,} (6 GB)"

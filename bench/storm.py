@@ -116,6 +116,7 @@ async def measure_idle(server: Server, options: argparse.Namespace) -> Figures:
 
 def arguments() -> argparse.ArgumentParser:
     parser = server_options(__doc__)
+    parser.set_defaults(rounds=1)
     parser.add_argument("--connects", type=int, default=1_000, help="in a storm; 0: no storm")
     parser.add_argument("--concurrency", type=int, default=50, help="connects at a time")
     parser.add_argument("--idle", type=int, default=1_000, help="connections to hold; 0: none")

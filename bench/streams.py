@@ -57,6 +57,7 @@ async def measure(server: Server, users: int, order: Order) -> dict[str, float]:
 
 def arguments() -> argparse.ArgumentParser:
     parser = server_options(__doc__)
+    parser.set_defaults(rounds=1)
     parser.set_defaults(servers=[PEER, MEMORY, SQLITE])
     parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--tokens", type=int, default=250, help="tokens a user gets")

@@ -15,6 +15,7 @@ CPU, RATE = "CPU µs/event", "events/s"
 CHANNEL = "Each beside a task that reads a trio memory channel."
 OPCODES = "A busy machine does not change these counts."
 BOUNDS = "It ends with 1 where a bound is passed."
+SEVERAL = "--nodes 1 2 4 --rounds 3 --seconds 10"
 
 
 @attrs.frozen
@@ -49,8 +50,8 @@ RUNS: Final = {
     "burst": Run("Sixteen events at a time", "bench/delivery.py --burst 16 --events 640"),
     "paced": Run("At a pace", "bench/delivery.py --every 0.05 --events 100"),
     "one": Run("One user, one run", "bench/delivery.py --users 1 --events 4000"),
-    "streams": Run("Streams of tokens", "bench/streams.py"),
-    "connects": Run("Connects", "bench/storm.py --idle 0"),
+    "streams": Run("Streams of tokens", "bench/streams.py --rounds 3"),
+    "connects": Run("Connects", "bench/storm.py --idle 0 --rounds 3"),
     "connect_steps": Run(
         "What a connect takes in Python",
         "bench/steps.py --connects 200 --functions 12",
@@ -63,18 +64,22 @@ RUNS: Final = {
         "One round: ten thousand connects take each server half a minute, and what they hold is "
         "the same each time.",
     ),
-    "load": Run("Latency", "bench/load.py"),
+    "load": Run("Latency", "bench/load.py --rounds 3"),
     "journal": Run("The journal", "bench/journal.py"),
-    "connections": Run("From one connection to ten thousand", "bench/connections.py --large"),
-    "stored": Run("Ten million events stored", "bench/stored.py --large"),
+    "connections": Run(
+        "From one connection to ten thousand", "bench/connections.py --large --rounds 3"
+    ),
+    "stored": Run("Ten million events stored", "bench/stored.py --large --rounds 3"),
     "actors": Run("Actors", "bench/actors.py", CHANNEL, True),
     "supervision": Run("Supervision", "bench/supervision.py", "Each beside bare tasks.", True),
     "neighbours": Run("Neighbours of a hostile user", "bench/neighbours.py", BOUNDS, True),
     "observers": Run(
-        "Observers", "bench/observers.py", "1,000 users, without and with three observers by turns."
+        "Observers",
+        "bench/observers.py --rounds 10",
+        "1,000 users, without and with three observers by turns.",
     ),
-    "cluster": Run("Several nodes on Postgres", "bench/cluster.py --engines Postgres"),
-    "redis": Run("Several nodes on Redis", "bench/cluster.py --engines Redis"),
+    "cluster": Run("Several nodes on Postgres", f"bench/cluster.py --engines Postgres {SEVERAL}"),
+    "redis": Run("Several nodes on Redis", f"bench/cluster.py --engines Redis {SEVERAL}"),
     "upkeep": Run("Upkeep of a journal", "bench/upkeep.py", plain=True),
 }
 
