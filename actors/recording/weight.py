@@ -41,7 +41,7 @@ SMALL_TYPES = (Small, int, float, enum.Enum, type(None))
 """Fields of these types are skipped."""
 
 WEIGHINGS: tuple[tuple[tuple[type, ...], _Weighing], ...] = (
-    ((Small, float, enum.Enum, type(None)), _Weighing(SMALL)),
+    ((float, enum.Enum, type(None)), _Weighing(SMALL)),
     ((str, bytes, bytearray), _Weighing(TEXT)),
     ((int,), _Weighing(INT)),
     ((tuple, list, set, frozenset, deque), _Weighing(COLLECTION)),
@@ -97,6 +97,8 @@ def _attributes_of(value: object) -> Iterable[object]:
 
 @lru_cache(maxsize=1024)
 def _weighing_of(cls: type) -> _Weighing:
+    if issubclass(cls, Small):
+        return _Weighing(SMALL)
     if issubclass(cls, Weighed):
         return _Weighing(WEIGHED)
     if attrs.has(cls) or dataclasses.is_dataclass(cls):

@@ -20,7 +20,8 @@ class OutboxLimits:
 
     A connection is handed frames of at most `frame_events` and `frame_bytes`, or of one larger
     event. `memory_frames` of the newest events and the cursors of the newest `sessions` are kept
-    in memory; the journal has the rest. When more than `lag_events` or `lag_bytes` wait for a live
+    in memory; the journal has the rest. Cursors are written beside events every `cursor_interval`
+    seconds; 0 writes them beside each. When more than `lag_events` or `lag_bytes` wait for a live
     connection, its progress events are folded.
     """
 
@@ -33,6 +34,7 @@ class OutboxLimits:
     frame_bytes: int = FRAME_BYTES
     memory_frames: int = 2
     sessions: int = 256
+    cursor_interval: float = 0.0
     patience: Patience = attrs.field(factory=Patience)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from greenroom.delivery.events.ids import ConnectionId, SessionId, UserId
 from greenroom.delivery.events.record import Bounds, Cursor, Entry, Mark, Record, size_of
@@ -40,8 +40,6 @@ from greenroom.delivery.outbox.sessions import Reach, Sessions
 from greenroom.delivery.outbox.tail import Tail
 
 T = TypeVar("T")
-
-LOOK_MS: Final = 250  # between two notes that an event took along all that waited
 
 
 class Outbox(Drafts[T]):
@@ -79,7 +77,7 @@ class Outbox(Drafts[T]):
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
         self._clock = clock
         self._lazy_since = -math.inf  # what waits to be written lazily came after this time
-        self._look_at = 0  # not before, in ms, is it worth while to note that time
+        self._cursors_due = -math.inf  # not before this time are cursors written beside events
 
     # Events in
 
@@ -102,14 +100,15 @@ class Outbox(Drafts[T]):
 
     def _take_lazy(self, at: int, *, lazily: bool) -> Iterable[Entry]:
         """The cursors, marks and notes that are written now."""
-        looks = at >= self._look_at and self._sessions.has_received
-        if lazily or looks:
+        cursors: Iterable[Cursor] = ()
+        if lazily or (self._sessions.has_received and self._clock() >= self._cursors_due):
             self._note_sent()
+            cursors = self._sessions.take_cursors(self.user, at, lazily=lazily)
+            self._cursors_due = self._clock() + self._limits.cursor_interval
+            if not self._sessions.moved:
+                self._lazy_since = self._clock()
         if self._marks:
             self._marks_in_flight, self._marks = tuple(self._marks.values()), {}
-        cursors = self._sessions.take_cursors(self.user, at, lazily=lazily)
-        if looks and not self._sessions.moved:
-            self._lazy_since, self._look_at = self._clock(), at + LOOK_MS
         return (*cursors, *self._marks_in_flight, *self._notes.take())
 
     def lazy_due_in(self) -> float | None:

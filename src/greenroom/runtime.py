@@ -32,6 +32,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
+from greenroom.delivery.outbox.notes import LAZY_SECONDS
 from greenroom.delivery.retention import Sweeping
 from greenroom.delivery.run.block import block
 from greenroom.delivery.run.receipt import Receipt
@@ -258,6 +259,7 @@ class Runtime(UserData):
                 backlog_events=settings.backlog_events,
                 backlog_bytes=settings.backlog_bytes,
                 connections=settings.connections_per_user,
+                cursor_interval=LAZY_SECONDS / 2,  # a row for each event costs half an append
                 patience=settings.patience,
             ),
             ids=self._ids,

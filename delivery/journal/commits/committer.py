@@ -34,6 +34,9 @@ MOST_WAITING: Final = 100_000
 GROUP: Final = 10_000
 """Appends committed together at most."""
 
+SHORT: Final = 0.0005
+"""Seconds of a pause for which the thread does not sleep once more: a wake-up costs more."""
+
 _EVERYONES: Final = (JournalBusy, JournalLost, JournalReadOnly, LeaseLost)
 """Errors that each caller of a group would meet again, some after seconds."""
 
@@ -141,24 +144,29 @@ class Committer:
 
     def commit(self) -> float | None:
         """Commit the appends that wait, if it is time. Returns the seconds until the next call, or
-        None if that is after the next `wake`."""
-        if seconds := self._pace.wait():
+        None if that is after the next `wake`. What comes during a commit waits for the next one."""
+        if (seconds := self._pace.wait()) > SHORT:
             return seconds
         if self._waiting and not self._gathered:
-            self.commit_now()
+            self._commit_next()
+            if self._orphaned:
+                self.commit_now()
             if seconds := self._pace.wait():
                 return seconds
         self._asleep = True  # until the hand-over, which may have come before this was set
         return 0.0 if self._waiting and not self._gathered else None
 
     def commit_now(self) -> None:
-        """Commit the appends that wait. Raises `trio.RunFinishedError` afterwards if their trio run
+        """Commit all appends that wait. Raises `trio.RunFinishedError` afterwards if their trio run
         has ended."""
         while self._waiting:
-            for part in light_first(self._take()):
-                self._commit(part)
+            self._commit_next()
         if self._orphaned:
             raise trio.RunFinishedError
+
+    def _commit_next(self) -> None:
+        for part in light_first(self._take()):
+            self._commit(part)
 
     def _take(self) -> Group:
         return [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP))]

@@ -609,6 +609,26 @@ def test_what_came_after_an_event_took_the_rest_along_waits_its_own_second() -> 
     assert outbox.lazy_due_in() == 0, "what was not kept waits from before"
 
 
+def test_cursors_are_written_beside_an_event_at_intervals_and_wait_no_longer_than_a_second() -> (
+    None
+):
+    now = [0.0]
+    limits = attrs.evolve(SMALL, cursor_interval=0.5)
+    outbox = Outbox[int](ALICE, EPOCH, Bounds(0, 0), limits, clock=lambda: now[0])
+    connection, _ = attach(outbox)
+    written = []
+    for number in range(1, 17):
+        now[0] = number / 8
+        written += [(now[0], each.offset) for each in cursors_beside_an_event(outbox)]
+        outbox.written(connection, number)
+        outbox.ack(connection, number)
+        assert outbox.lazy_due_in() == pytest.approx(1 - (number - 1) % 4 / 8)
+    assert written == [(0.125, 0), (0.625, 4), (1.125, 8), (1.625, 12)]
+
+    lazily = outbox.next_append(0, lazily=True) or ()
+    assert [each.offset for each in lazily if isinstance(each, Cursor)] == [16]
+
+
 def cursors_beside_an_event(outbox: Outbox[int], at: int = 0) -> list[Cursor]:
     outbox.offer(a_draft(), 0)
     entries = outbox.next_append(at) or []

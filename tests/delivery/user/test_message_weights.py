@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import attrs
+import outcome
 import pytest
 
 from greenroom.actors.recording.recent import RECENT_BYTES
-from greenroom.actors.recording.weight import weight_of
+from greenroom.actors.recording.weight import PART, weight_of
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import Draft, draft
 from greenroom.delivery.events.ids import EventId, IdSource, UserId
 from greenroom.delivery.events.kinds import Kind
-from greenroom.delivery.user.messages import DeliverEvents, Emit
+from greenroom.delivery.user.messages import AppendDone, DeliverEvents, Emit
 
 pytestmark = pytest.mark.requirement("R39")
 
@@ -47,3 +48,7 @@ def test_a_delivery_weighs_about_what_its_records_do(size: int) -> None:
 
 def weighed_by_parts(record: attrs.AttrsInstance) -> int:
     return weight_of(list(attrs.asdict(record, recurse=False).values()), RECENT_BYTES)
+
+
+def test_an_answer_of_the_journal_is_small_and_is_not_looked_into() -> None:
+    assert weight_of(AppendDone(outcome.Value(None)), RECENT_BYTES) == PART

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,29 @@ async def test_closing_waits_for_no_pause(tmp_path: Path) -> None:
         late = journal.append_soon([record(1, user=BOB)])
         assert not late.is_set
     assert late.is_set
+
+
+async def test_what_comes_during_a_commit_waits_for_the_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else commits of few events follow each other without a pause."""
+    async with open_sqlite_journal(tmp_path / "j.db", commit_interval=LONG) as journal:
+        commits, began, goes_on = Commits(), trio.Event(), threading.Event()
+        journal.report_to(commits)
+        append, token = journal._store.append, trio.lowlevel.current_trio_token()
+
+        def held(entries: Sequence[Entry]) -> None:
+            token.run_sync_soon(began.set)
+            goes_on.wait()
+            append(entries)
+
+        monkeypatch.setattr(journal._store, "append", held)
+        first = journal.append_soon([record(1)])
+        await began.wait()
+        second = journal.append_soon([record(1, user=BOB)])
+        await trio.testing.wait_all_tasks_blocked()
+        goes_on.set()
+        await first.wait()
+        await journal.append([record(1, user=UserId("carol"))])
+        assert second.is_set
+        assert commits.sizes == [1, 2]
