@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.record import Entry, KeptCrash, Record, size_of
+from greenroom.delivery.events.record import Cursor, Entry, KeptCrash, Record, size_of
 
 if TYPE_CHECKING:
     from greenroom.actors.reply import Reply
@@ -27,8 +27,8 @@ class Append:
     def __init__(self, entries: Sequence[Entry], reply: Reply[None]) -> None:
         self.entries = entries
         self.reply = reply
-        if len(entries) == 1 and type(event := entries[0]) is Record:  # nearly always
-            self.emitters, self.size = {event.user}, len(event.body)
+        if entries and type(event := entries[0]) is Record and _at_most_a_cursor(entries[1:]):
+            self.emitters, self.size = {event.user}, len(event.body)  # nearly always
             return
         records = [entry for entry in entries if type(entry) is Record]
         self.emitters = set(map(_user_of, records))
@@ -37,6 +37,10 @@ class Append:
     @property
     def users(self) -> set[UserId]:
         return {entry.user for entry in self.entries if entry.user is not None}
+
+
+def _at_most_a_cursor(rest: Sequence[Entry]) -> bool:
+    return not rest or (len(rest) == 1 and type(rest[0]) is Cursor)
 
 
 def _size_of_crashes(entries: Sequence[Entry]) -> int:
