@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Final
 
+import apsw
 import attrs
 
-from greenroom.delivery.errors import JournalBusy, JournalFailed
+from greenroom.delivery.errors import JournalBusy
 from greenroom.delivery.journal.redis.errors import in_our_words
 from greenroom.delivery.journal.redis.holding import Behind, Holding
 from greenroom.delivery.journal.redis.mirror import Mirror, mirror_of
+from greenroom.delivery.journal.redis.mirrored import changes_of
 from greenroom.delivery.journal.redis.reader import LEASE_SECONDS, RedisReader
+from greenroom.delivery.journal.redis.rows import Change
 from greenroom.delivery.journal.redis.server_check import check_server
 from greenroom.delivery.journal.sql.tables.threads import fill_in
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
@@ -27,11 +29,9 @@ from greenroom.delivery.upkeep.journal_export import (
     export_entries,
 )
 from greenroom.delivery.upkeep.journal_intake import insert_all
-from greenroom.delivery.upkeep.journal_lines import BadExport
+from greenroom.delivery.upkeep.journal_lines import BadExport, TableRow
 from greenroom.delivery.upkeep.journal_upkeep import TellProgress, settle_mapped
-
-MOST_ROWS: Final = 20_000
-"""An import is one commit, and Redis answers no other node until it has it."""
+from greenroom.delivery.upkeep.redis.staging import staging
 
 
 @attrs.frozen
@@ -55,27 +55,33 @@ class WholeRedis:
         `JournalBusy` and other `JournalError`s."""
         lines = iter(lines)
         header = journal_lines.read_header(next(lines, b""), sqlite_schema.VERSION)
-        with _held(self.url, header.epoch) as mirror, mirror.database:
-            rows = insert_all(mirror.database, journal_lines.read_rows(lines), REFUSALS, progress)
-            settle_mapped(mirror.copy.database)
-            fill_in(mirror.database)
-            _check(mirror, rows, progress)
-        return Imported(rows, None)
+        rows = journal_lines.read_rows(lines)
+        with held(self.url, header.epoch) as mirror, mirror.copy.database as copy:
+            session = apsw.Session(copy, "main")
+            session.attach()
+            count = _insert(copy, rows, progress)
+            _keep(mirror.holding, changes_of(copy, session.changeset()))
+            session.close()
+        return Imported(count, None)
 
 
-def _check(mirror: Mirror, rows: int, progress: TellProgress) -> None:
-    where = mirror.holding.where
-    if rows > MOST_ROWS:
-        raise JournalFailed(
-            f"the export has {rows:,} rows, and an import to {where} takes up to {MOST_ROWS:,}",
-            advice="import it into Postgres or into a file",
-        )
-    if found := list(islice(check(mirror.copy.database, progress, strict=False), SHOWN)):
+def _insert(copy: apsw.Connection, rows: Iterable[TableRow], progress: TellProgress) -> int:
+    count = insert_all(copy, rows, REFUSALS, progress)
+    settle_mapped(copy)
+    fill_in(copy)
+    if found := list(islice(check(copy, progress, strict=False), SHOWN)):
         raise BadExport("the export's rows do not form a sound journal\n" + "\n".join(found))
+    return count
+
+
+def _keep(holding: Holding, changes: Iterable[Change]) -> None:
+    with staging(holding) as stage:
+        stage.bring(changes)
+        stage.take()
 
 
 @contextmanager
-def _held(url: str, new_epoch: str) -> Iterator[Mirror]:
+def held(url: str, new_epoch: str) -> Iterator[Mirror]:
     holding = Holding(url, LEASE_SECONDS)
     try:
         with in_our_words(holding.where), of_the_copy(f"the copy of {holding.where}"):

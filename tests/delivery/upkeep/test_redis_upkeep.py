@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from greenroom.delivery.errors import JournalBusy, JournalFailed
-from greenroom.delivery.events.ids import ThreadId
+from greenroom.delivery.errors import JournalBusy
+from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.history.usage_reader import usage_pieces
 from greenroom.delivery.journal.sql.reader import ReadBeside, SqlReader
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
@@ -114,15 +114,81 @@ def test_what_a_server_wrote_during_an_import_stays_and_the_import_is_refused(
     assert users == {b"carol"}
 
 
-def test_an_import_too_large_for_one_commit_is_refused(
-    lines: list[bytes], there: WholeRedis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from greenroom.delivery.upkeep.redis import whole_redis
+class Cut(BaseException):
+    """The end of the process."""
 
-    monkeypatch.setattr(whole_redis, "MOST_ROWS", 3)
-    with pytest.raises(JournalFailed, match=r"an import to Redis .* takes up to 3"):
-        there.import_from(lines, no_progress)
-    assert len(exported_from(there)) == 2, "the header and the end"
+
+def test_an_import_that_is_cut_leaves_the_journal_as_it_was_and_is_begun_again(
+    lines: list[bytes],
+    there: WholeRedis,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from greenroom.delivery.upkeep.redis import staging
+
+    before = story_of("carol", tmp_path)
+    there.import_from(before, no_progress)
+    monkeypatch.setattr(staging, "ROWS_AT_ONCE", 3)
+    with monkeypatch.context() as cut:
+        cut.setattr(staging.Staging, "take", cut_off)
+        cut.setattr(staging.Staging, "end", lambda _: None)
+        with pytest.raises(Cut):
+            there.import_from(lines, no_progress)
+    assert keys_of_imports(tmp_path)
+    assert exported_from(there) == before
+    assert list(there.flaws(no_progress)) == []
+    there.import_from(lines, no_progress)
+    assert "had a part of an import that was cut: it is removed" in caplog.text
+    assert sorted(exported_from(there)[1:-1]) == sorted([*before[1:-1], *lines[1:-1]])
+    assert list(there.flaws(no_progress)) == []
+    assert not keys_of_imports(tmp_path)
+
+
+def cut_off(_: object) -> None:
+    raise Cut
+
+
+def keys_of_imports(directory: Path) -> list[bytes]:
+    answer = redis_server().command("KEYS", "greenroom:import*", number=number_of(directory))
+    return answer.split()[2::2]
+
+
+def test_an_import_ends_when_another_one_begins(url: str) -> None:
+    from greenroom.delivery.journal.redis.rows import Change
+    from greenroom.delivery.upkeep.redis.staging import staging
+    from greenroom.delivery.upkeep.redis.whole_redis import held
+
+    row = Change("forgotten", "alice", ("alice",), ("alice", 1))
+    with held(url, EPOCH) as mirror, staging(mirror.holding) as other:
+        with staging(mirror.holding) as first:
+            first.bring([row])
+            other.begin()
+            other.bring([row])
+            with pytest.raises(JournalBusy, match=r"another import into Redis .* has begun"):
+                first.bring([row])
+            with pytest.raises(JournalBusy, match="another import"):
+                first.take()
+        other.take()
+    with held(url, EPOCH) as mirror:
+        assert mirror.database.execute("SELECT user, through FROM forgotten").fetchall() == [
+            ("alice", 1)
+        ]
+
+
+async def test_a_server_that_runs_reads_what_was_imported_and_goes_on(
+    lines: list[bytes], url: str, there: WholeRedis
+) -> None:
+    """It had heard of all commits but the last one before the import."""
+    carol = UserId("carol")
+    async with opened(url) as journal, opened(url) as other:
+        await other.append([*turn(carol, 1, thread=native(ThreadId))])
+        await trio.to_thread.run_sync(there.import_from, lines, no_progress)
+        last = (await journal.bounds(ALICE)).last
+        await journal.append([*turn(ALICE, last + 1, thread=native(ThreadId))])
+        await journal.append([record(len(TURN) + 1, user=carol)])
+        assert (await other.bounds(ALICE)).last == last + len(TURN)
+        assert (await other.bounds(carol)).last == len(TURN) + 1
 
 
 async def test_a_reader_reads_one_state_and_reads_on_when_it_is_asked(

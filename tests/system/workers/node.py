@@ -16,6 +16,8 @@ import trio
 
 import greenroom
 from greenroom.delivery.journal.postgres.journal import open_postgres_journal
+from greenroom.delivery.journal.redis.journal import open_redis_journal
+from greenroom.settings.database_url import DatabaseUrl
 from greenroom.settings.role import NodeRole
 
 LEASE_SECONDS = 1.5
@@ -41,7 +43,8 @@ async def main(port: int, role: str, url: str) -> None:
         port=port, journal=url, role=role, concurrency=4, secret=os.environ["SECRET"]
     )
     async with AsyncExitStack() as stack:
-        opened = open_postgres_journal(url, lease_seconds=LEASE_SECONDS)
+        opener = open_redis_journal if DatabaseUrl(url).is_in_redis else open_postgres_journal
+        opened = opener(url, lease_seconds=LEASE_SECONDS)
         journal = await stack.enter_async_context(opened)
         runtime = await stack.enter_async_context(
             greenroom.open_runtime(settings, cook, journal=journal)

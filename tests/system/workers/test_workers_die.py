@@ -12,11 +12,9 @@ from pathlib import Path
 import pytest
 
 from greenroom.transport.auth.tokens import sign_token
-from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of
+from tests.system.nodes.engines import ENGINES, engine
 from tests.system.processes import SECRET, Place, eventually, free_port
 from tests.system.tab import Tab
-
-pytestmark = NEEDS_POSTGRES
 
 USERS = ("alice", "bob", "carol", "dave")
 
@@ -36,11 +34,13 @@ def ends(tab: Tab) -> list[str]:
     return [each for each in kinds if each in ("agent_completed", "agent_failed")]
 
 
+@pytest.mark.parametrize("kind", ENGINES)
 @pytest.mark.requirement("R56")
 async def test_runs_of_workers_that_are_killed_or_frozen_go_on_and_end_once(
-    tmp_path: Path,
+    tmp_path: Path, kind: str
 ) -> None:
-    url = database_of(tmp_path)
+    shared = engine(kind, "workers")
+    url = shared.url(shared.port)
     webs = [Place(tmp_path, free_port(), "workers/node.py") for _ in range(2)]
     async with AsyncExitStack() as stack:
         places = [(each, "web") for each in webs] + [(webs[0], "worker")] * 3
