@@ -78,3 +78,4 @@ class TestRedis(RedisConformance):
 class TestValkey(RedisConformance):
     program = "valkey-server"
     examples = 1  # Redis has the others
+    node_examples = 1

@@ -1,4 +1,4 @@
-"""Two web nodes and three workers: one worker is killed and one is frozen amid runs, and each run
+"""Web nodes and three workers: one worker is killed and one is frozen amid runs, and each run
 has one end that its user sees."""
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from greenroom.transport.auth.tokens import sign_token
-from tests.system.nodes.engines import ENGINES, engine
+from tests.delivery.journal.postgres_server import NEEDS_POSTGRES
+from tests.delivery.journal.redis_server import NEEDS_REDIS
+from tests.system.nodes.engines import engine
 from tests.system.processes import SECRET, Place, eventually, free_port
 from tests.system.tab import Tab
 
@@ -34,14 +36,20 @@ def ends(tab: Tab) -> list[str]:
     return [each for each in kinds if each in ("agent_completed", "agent_failed")]
 
 
-@pytest.mark.parametrize("kind", ENGINES)
+@pytest.mark.parametrize(
+    ("kind", "web_nodes"),
+    [
+        pytest.param("postgres", 2, marks=NEEDS_POSTGRES),
+        pytest.param("redis", 1, marks=NEEDS_REDIS),
+    ],
+)
 @pytest.mark.requirement("R56")
 async def test_runs_of_workers_that_are_killed_or_frozen_go_on_and_end_once(
-    tmp_path: Path, kind: str
+    tmp_path: Path, kind: str, web_nodes: int
 ) -> None:
     shared = engine(kind, "workers")
     url = shared.url(shared.port)
-    webs = [Place(tmp_path, free_port(), "workers/node.py") for _ in range(2)]
+    webs = [Place(tmp_path, free_port(), "workers/node.py") for _ in range(web_nodes)]
     async with AsyncExitStack() as stack:
         places = [(each, "web") for each in webs] + [(webs[0], "worker")] * 3
         started = [
@@ -50,7 +58,7 @@ async def test_runs_of_workers_that_are_killed_or_frozen_go_on_and_end_once(
         for process in started:
             await process.until_listening()
         tabs = [
-            Tab("127.0.0.1", webs[number % 2].port, sign_token(SECRET, user, 600))
+            Tab("127.0.0.1", webs[number % web_nodes].port, sign_token(SECRET, user, 600))
             for number, user in enumerate(USERS)
         ]
         for number, tab in enumerate(tabs):

@@ -11,6 +11,7 @@ What your journal cannot do stands in `lacks`; what else it needs of you is in `
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from greenroom.testing.journal_conformance.claims.asks import AskClaims
@@ -26,7 +27,7 @@ from greenroom.testing.journal_conformance.keeping import KeepingClaims
 from greenroom.testing.journal_conformance.model_machine import compare_with_model
 from greenroom.testing.journal_conformance.outages import OutageClaims
 from greenroom.testing.journal_conformance.receipts import ReceiptClaims
-from greenroom.testing.journal_conformance.writers import WriterClaims
+from greenroom.testing.journal_conformance.writers import LONG_LEASE, WriterClaims
 
 
 class JournalConformance(
@@ -49,7 +50,15 @@ class JournalConformance(
     examples: ClassVar[int] = 60
     """How many orders of calls are drawn for the comparison with the model."""
 
+    node_examples: ClassVar[int] = 10
+    """As `examples`, for calls at two nodes."""
+
     def test_a_journal_answers_as_its_model(self) -> None:
         compare_with_model(
             self.open_journal, durable="durability" not in self.lacks, examples=self.examples
         )
+
+    def test_two_nodes_answer_as_one_model(self) -> None:
+        self.skip_without("nodes")
+        open_journal = partial(self.open_node, lease_seconds=LONG_LEASE)
+        compare_with_model(open_journal, durable=True, examples=self.node_examples, nodes=2)

@@ -23,15 +23,18 @@ R = TypeVar("R")
 
 
 class JournalModel(RuleBasedStateMachine):
-    """Everything appended, and how far each user is trimmed."""
+    """Everything appended, and how far each user is trimmed. `nodes`: how many have the journal
+    open; each call is one's, and what it tells is the same for all."""
 
     open_journal: ClassVar[OpenJournal]
     durable: ClassVar[bool]
+    nodes: ClassVar[int]
 
     def __init__(self) -> None:
         super().__init__()
         self.directory = TemporaryDirectory()
-        self.sync = SyncJournal(type(self).open_journal, Path(self.directory.name))
+        self.others = [self.new_node() for _ in range(self.nodes - 1)]
+        self.sync = self.new_node()
         self.kept: dict[UserId, list[Record]] = defaultdict(list)
         self.trimmed: dict[UserId, int] = defaultdict(int)
         self.forgotten: dict[UserId, int] = defaultdict(int)  # progress events through here
@@ -42,8 +45,12 @@ class JournalModel(RuleBasedStateMachine):
         self.settled = {user: dict.fromkeys(EventClass, 0) for user in (ALICE, BOB)}
         self.marked: dict[tuple[UserId, int, SessionId], Mark] = {}
 
+    def new_node(self) -> SyncJournal:
+        return SyncJournal(type(self).open_journal, Path(self.directory.name))
+
     def teardown(self) -> None:
-        self.sync.close()
+        for each in (self.sync, *self.others):
+            each.close()
         self.directory.cleanup()
 
     @property

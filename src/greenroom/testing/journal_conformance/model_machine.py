@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -32,7 +31,7 @@ from greenroom.testing.journal_conformance.model_answers import (
     USERS,
     JournalAnswers,
 )
-from greenroom.testing.journal_conformance.sync_journal import OpenJournal, SyncJournal
+from greenroom.testing.journal_conformance.sync_journal import OpenJournal
 from greenroom.testing.same import same
 
 KINDS = st.sampled_from([kind for kind in Kind if kind is not Kind.SUPERSEDED])  # never appended
@@ -126,14 +125,26 @@ class JournalMachine(JournalAnswers):
         if self.durable:
             epoch = self.journal.epoch
             self.sync.close()
-            self.sync = SyncJournal(type(self).open_journal, Path(self.directory.name))
+            self.sync = self.new_node()
             same(epoch, self.journal.epoch)
 
 
-def compare_with_model(open_journal: OpenJournal, *, durable: bool, examples: int) -> None:
+class NodesMachine(JournalMachine):
+    """The same calls, made at one node and then at another."""
+
+    @rule()
+    def go_to_another_node(self) -> None:
+        self.others.append(self.sync)
+        self.sync = self.others.pop(0)
+
+
+def compare_with_model(
+    open_journal: OpenJournal, *, durable: bool, examples: int, nodes: int = 1
+) -> None:
     """Raises `AssertionError` where a journal does not answer as the model."""
-    own = {"open_journal": staticmethod(open_journal), "durable": durable}
+    own = {"open_journal": staticmethod(open_journal), "durable": durable, "nodes": nodes}
+    machine = JournalMachine if nodes == 1 else NodesMachine
     run_state_machine_as_test(
-        type("OwnJournalMachine", (JournalMachine,), own),
+        type("OwnJournalMachine", (machine,), own),
         settings=settings(max_examples=examples, stateful_step_count=40, deadline=None),
     )

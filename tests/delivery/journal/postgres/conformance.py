@@ -24,6 +24,7 @@ from tests.delivery.journal.postgres_server import (
 
 class PostgresConformance(JournalConformance):
     examples = 20  # each has to wait for a server
+    node_examples = 6
 
     def url(self, place: Path) -> str:
         return database_of(place)

@@ -18,6 +18,7 @@ pytestmark = [NEEDS_PGBOUNCER, pytest.mark.requirement("R43")]
 
 class TestPgBouncer(PostgresConformance):
     examples = 5
+    node_examples = 1
 
     def url(self, place: Path) -> str:
         return pg_bouncer().url(name_of(database_of(place)))

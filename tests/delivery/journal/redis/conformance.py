@@ -24,6 +24,7 @@ from tests.delivery.journal.redis_server import (
 
 class RedisConformance(JournalConformance):
     examples = 6  # each has to wait for a server
+    node_examples = 3
     program: ClassVar[str] = "redis-server"
 
     def open_journal(self, place: Path) -> AbstractAsyncContextManager[Journal]:
