@@ -7,7 +7,7 @@ from functools import partial
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import rule, run_state_machine_as_test
+from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events.ids import UserId
@@ -128,10 +128,7 @@ class JournalMachine(JournalAnswers):
             self.sync = self.new_node()
             same(epoch, self.journal.epoch)
 
-
-class NodesMachine(JournalMachine):
-    """The same calls, made at one node and then at another."""
-
+    @precondition(lambda self: self.others)
     @rule()
     def go_to_another_node(self) -> None:
         self.others.append(self.sync)
@@ -143,8 +140,7 @@ def compare_with_model(
 ) -> None:
     """Raises `AssertionError` where a journal does not answer as the model."""
     own = {"open_journal": staticmethod(open_journal), "durable": durable, "nodes": nodes}
-    machine = JournalMachine if nodes == 1 else NodesMachine
     run_state_machine_as_test(
-        type("OwnJournalMachine", (machine,), own),
+        type("OwnJournalMachine", (JournalMachine,), own),
         settings=settings(max_examples=examples, stateful_step_count=40, deadline=None),
     )
