@@ -17,6 +17,8 @@ from greenroom.delivery.journal.postgres.node_reads import (
     NoticePlace,
     notices_begin,
 )
+from greenroom.delivery.journal.sql.nodes.clocks import Clocks
+from greenroom.delivery.journal.sql.nodes.node_runs import FROM_QUEUE
 from greenroom.delivery.journal.sql.nodes.shared_nodes import LEASE_SECONDS, ListeningAt
 
 _TAKE: Final = """
@@ -39,13 +41,10 @@ _OVER: Final = """
     RETURNING number
 """
 # A statement of its own, which sees what was appended before the rows were deleted. What came from
-# the queue goes back there, for another worker: a run, and its sub-runs, which have its request.
-_TAKE_OVER: Final = """
+# the queue goes back there, for another worker.
+_TAKE_OVER: Final = f"""
     UPDATE open_run SET queued = CASE WHEN queued IS NOT NULL THEN clock_timestamp() END,
-        node = CASE WHEN queued IS NOT NULL OR parent IS NOT NULL AND EXISTS (
-            SELECT 1 FROM open_run AS whole WHERE whole."user" = open_run."user"
-                AND whole.request = open_run.request AND whole.queued IS NOT NULL)
-        THEN 0 ELSE %s END
+        node = CASE WHEN {FROM_QUEUE} THEN 0 ELSE %s END
     WHERE node IS NULL
         OR (node != 0 AND NOT EXISTS (SELECT 1 FROM node WHERE number = open_run.node))
     RETURNING "user", run, node
@@ -58,7 +57,10 @@ _LEAVE: Final = """
 _FORGET_NOTICES: Final = """
     DELETE FROM notice WHERE at < clock_timestamp() - make_interval(secs => %s)
 """
-_OTHERS: Final = "SELECT count(*), min(number) FROM node"
+_OTHERS: Final = """
+    SELECT count(*), min(number), CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)
+    FROM node
+"""
 
 
 @attrs.define
@@ -81,6 +83,7 @@ class Lease:
     notices: NoticePlace | None = None
     place: ListeningAt | None = None
     inherited: Sequence[tuple[UserId, RunId]] = ()
+    clocks: Clocks = attrs.field(factory=Clocks)
 
     def take(self, connection: psycopg.Connection[Any]) -> None:
         """Begin as a new node."""
@@ -128,7 +131,9 @@ class Lease:
             connection.execute(_LEAVE, (self.number,))
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:
-        nodes, oldest = connection.execute(_OTHERS).fetchone() or (1, self.number)
+        asked = self.clocks.now()
+        nodes, oldest, at = connection.execute(_OTHERS).fetchone() or (1, self.number, asked)
+        self.clocks.compare(asked, at, "Postgres")
         self.others, self.leads = nodes > 1, oldest == self.number
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from coredis import Redis, exceptions
@@ -15,16 +14,10 @@ from greenroom.delivery.journal.redis.client import RedisClient
 logger = logging.getLogger("greenroom.delivery")
 
 OLDEST: Final = 7
-MOST_SECONDS_APART: Final = 30.0
-
-_TIME: Final = "return redis.call('TIME')"
 
 
-def check_server(
-    client: RedisClient, where: str, wall_clock: Callable[[], float] = time.time
-) -> None:
-    """Raises `JournalFailed`, and coredis's errors. Warns of a server that may lose what it has, or
-    whose clock differs from this machine's."""
+def check_server(client: RedisClient, where: str) -> None:
+    """Raises `JournalFailed`, and coredis's errors. Warns of a server that may lose what it has."""
     info = client.call(_info)
     version = str(info.get("redis_version", "0"))
     if int(version.split(".")[0]) < OLDEST:
@@ -39,13 +32,6 @@ def check_server(
         raise JournalFailed(
             f"{where} may drop events: its maxmemory-policy is {policy}",
             advice="set maxmemory-policy noeviction",
-        )
-    seconds, _ = client.run(_TIME, [], [])
-    if abs(differs := wall_clock() - int(seconds)) > MOST_SECONDS_APART:
-        logger.warning(
-            "the clock of this machine is %d s %s that of %s: leases do not depend on it, times of "
-            "events do. Have both set by NTP",
-            *(abs(differs), "ahead of" if differs > 0 else "behind", where),
         )
 
 

@@ -19,20 +19,18 @@ from greenroom.delivery.journal.redis.nodes.node_reads import (
 )
 from greenroom.delivery.journal.redis.server_check import seconds_up
 from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.nodes.clocks import Clocks
+from greenroom.delivery.journal.sql.nodes.node_runs import FROM_QUEUE
 from greenroom.delivery.journal.sql.nodes.shared_nodes import LEASE_SECONDS, ListeningAt
 
 _TAKE: Final = "INSERT INTO node (number, name, version, started, agents) VALUES (?, ?, ?, ?, '[]')"
 _IS_THERE: Final = "SELECT 1 FROM node WHERE number = ?"
 _OTHERS: Final = "SELECT number FROM node WHERE number != ?"
 _OVER: Final = "DELETE FROM node WHERE number = ?"
-# What came from the queue goes back there, for another worker: a run, and its sub-runs, which have
-# its request.
-_TAKE_OVER: Final = """
+# What came from the queue goes back there, for another worker.
+_TAKE_OVER: Final = f"""
     UPDATE open_run SET queued = CASE WHEN queued IS NOT NULL THEN ?1 END,
-        node = CASE WHEN queued IS NOT NULL OR parent IS NOT NULL AND EXISTS (
-            SELECT 1 FROM open_run AS whole WHERE whole.user = open_run.user
-                AND whole.request = open_run.request AND whole.queued IS NOT NULL)
-        THEN 0 ELSE ?2 END
+        node = CASE WHEN {FROM_QUEUE} THEN 0 ELSE ?2 END
     WHERE node IS NULL
         OR (node != 0 AND NOT EXISTS (SELECT 1 FROM node WHERE number = open_run.node))
     RETURNING user, run, node
@@ -64,6 +62,7 @@ class RedisLease:
     notices: int | None = None
     place: ListeningAt | None = None
     inherited: Sequence[tuple[UserId, RunId]] = ()
+    clocks: Clocks = attrs.field(factory=Clocks)
     _address: tuple[ListeningAt, str] | None = None
 
     def take(self, mirror: Mirror) -> None:
@@ -81,7 +80,9 @@ class RedisLease:
 
     def renew(self, mirror: Mirror) -> None:
         """Keep the lease."""
+        asked = self.clocks.now()
         mirror.holding.renew()
+        self.clocks.compare(asked, mirror.holding.beat.at / 1000, mirror.holding.where)
         self.hold(mirror.database)
         nodes, oldest = cast("tuple[int, int]", mirror.database.execute(_NODES).get)
         self.others, self.leads = nodes > 1, oldest == self.number

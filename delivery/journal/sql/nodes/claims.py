@@ -10,15 +10,13 @@ from typing import Final, Protocol, TypeVar, cast
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.nodes import ClaimedRun, Withdrawn
 from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.nodes.node_runs import FROM_QUEUE
 
 R = TypeVar("R")
 
-_MINE: Final = """
+_MINE: Final = f"""
     SELECT user, run, coalesce(stopped, 0) FROM open_run LEFT JOIN going_on USING (user, run)
-    WHERE node = ? AND (queued IS NOT NULL OR parent IS NOT NULL AND EXISTS (
-        SELECT 1 FROM open_run AS whole WHERE whole.user = open_run.user
-            AND whole.request = open_run.request AND whole.queued IS NOT NULL))
-    ORDER BY number
+    WHERE node = ? AND {FROM_QUEUE} ORDER BY number
 """
 
 

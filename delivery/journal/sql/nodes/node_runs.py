@@ -9,6 +9,13 @@ from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.tables.runs import SqlRuns
 
+FROM_QUEUE: Final = """
+    (queued IS NOT NULL OR parent IS NOT NULL AND EXISTS (
+        SELECT 1 FROM open_run AS whole WHERE whole."user" = open_run."user"
+            AND whole.request = open_run.request AND whole.queued IS NOT NULL))
+"""
+"""Whether an open run came from the queue: a run, and its sub-runs, which have its request."""
+
 _ELSEWHERE: Final = "SELECT run FROM open_run WHERE user = ? AND node IS DISTINCT FROM ?"
 _USERS: Final = """
     SELECT DISTINCT user FROM going_on JOIN open_run USING (user, run)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-import time
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import coredis
@@ -95,23 +93,6 @@ async def test_what_accepted_means_is_said_where_it_is_not_on_the_disk(
             pass
     assert said in caplog.text
     assert bool(said) == bool(caplog.text)
-
-
-@pytest.mark.parametrize(("seconds", "said"), [(60, "60 s ahead of"), (-60, "60 s behind")])
-def test_a_clock_that_differs_by_a_minute_is_told_in_one_line(
-    seconds: int, said: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    from greenroom.delivery.journal.redis.client import RedisClient
-    from greenroom.delivery.journal.redis.connections.address import RedisAddress
-    from greenroom.delivery.journal.redis.server_check import check_server
-
-    with closing(RedisClient(RedisAddress.of(redis_server().url(0)))) as client:
-        check_server(client, "there", lambda: int(time.time()) + seconds)
-        apart = [each for each in caplog.messages if each.startswith("the clock of this machine")]
-        assert len(apart) == 1
-        assert re.search(said.replace("60", "(59|60|61)"), apart[0])
-        check_server(client, "there", lambda: time.time() + 2)
-    assert len([each for each in caplog.messages if "the clock of this" in each]) == 1
 
 
 async def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
