@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 import attrs
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.delivery.errors import RunStopped
+from greenroom.delivery.errors import EventNotKept, RunStopped
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.events.kinds import JSON
@@ -85,6 +85,8 @@ class Agents:
                     await agent(run, said)
         except RunStopped as stopped:
             logger.warning("%r was cut: %s", run, stopped)
+        except EventNotKept as refused:  # no fault of the agent: a full disk ends many runs
+            logger.warning("%r failed: %s", run, refused)
 
     @asynccontextmanager
     async def speak(

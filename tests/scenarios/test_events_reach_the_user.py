@@ -54,10 +54,14 @@ def test_a_run_id_used_as_a_user_id_is_refused_naming_both_kinds(
 
 @pytest.mark.requirement("R02")
 def test_an_emit_that_a_full_disk_refuses_raises_and_the_run_still_ends_for_its_user(
-    connect: Callable[..., Client], tmp_path: Path, alarms: list[str], serving: Serving
+    connect: Callable[..., Client],
+    tmp_path: Path,
+    alarms: list[str],
+    caplog: pytest.LogCaptureFixture,
+    serving: Serving,
 ) -> None:
     """Without it: "methods returned False and execution went on"."""
-    alarms += ["crashed: EventNotKept", "no room on the disk"]
+    alarms.append("no room on the disk")
     went_on = []
 
     async def agent(run: Run, _: object) -> None:
@@ -85,7 +89,9 @@ def test_an_emit_that_a_full_disk_refuses_raises_and_the_run_still_ends_for_its_
         assert found.cause is not None
         assert found.cause.type.endswith(EventNotKept.__name__)
         assert Scrape(server).value("emits_refused_total", "journal") == 1
+        assert server.runtime.crashes() == (), "the disk is no fault of the agent"
     assert went_on == []
+    assert any(" failed: the journal did not keep the event" in line for line in caplog.messages)
 
 
 @pytest.mark.requirement("R02")

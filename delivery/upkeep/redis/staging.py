@@ -147,7 +147,7 @@ class Staging:
         """Whether there was anything. What another import brings stays, if one has begun."""
         found, cursor = False, 0
         while True:
-            cursor, places = self._client.call(_Scan(cursor))
+            cursor, places = self._client.call(_ScanParts(cursor))
             found = (bool(places) and self._remove(places)) or found
             if not cursor:
                 return found
@@ -180,7 +180,7 @@ class _Begin:
 
 
 @attrs.frozen
-class _Scan:
+class _ScanParts:
     cursor: int
 
     async def __call__(self, client: Redis[bytes]) -> tuple[int, list[str]]:

@@ -235,7 +235,8 @@ class BrokenRuns:
             return
         del self.waiting[run.run]
         self._tries[run.run] = max(known.attempt, tries) + 1
-        logger.info("run %s goes on with attempt %d in %.1f s", run.run, attempt.number, after)
+        what = f"goes on with attempt {attempt.number}" if attempt.number > 1 else "begins"
+        logger.info("run %s %s in %.1f s", run.run, what, after)
 
     def _try_later(self, error: BaseException) -> None:
         self._looking = False

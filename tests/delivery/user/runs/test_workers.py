@@ -105,11 +105,15 @@ async def until_ended(stage: Backstage, runs: int = 1, user: str = "alice") -> l
             await trio.sleep(0.02)
 
 
-async def test_a_worker_answers_what_a_user_says_on_a_web_node(place: SharedPlace) -> None:
+async def test_a_worker_answers_what_a_user_says_on_a_web_node(
+    place: SharedPlace, caplog: pytest.LogCaptureFixture
+) -> None:
     cook = Cook()
+    caplog.set_level("INFO")
     async with web(place) as here, worker(place, cook), here.client() as client:
-        await say(here, "soup")
+        run = await say(here, "soup")
         await until(lambda: "agent_completed" in client.kinds)
+        assert f"run {run} begins in 0.0 s" in caplog.messages
         assert client.kinds == ["user_said", "agent_started", "final_report", "agent_completed"]
         assert cook.begun == ["soup"]
         [user] = here.users.active()
