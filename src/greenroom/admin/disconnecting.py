@@ -80,14 +80,22 @@ class Disconnects:
         refs = [] if handle is None else list(connections_of(handle))
         for ref in refs:
             ref.tell_owed(words)
-        if handle is not None and cancel_runs:
-            owed += handle.cancel_all()
+        if cancel_runs:
+            owed += await self._cancel_runs(user)
         with bound(user=str(user)):
             logger.info("disconnected by the service: %d connections", len(refs))
         await _wait_stopped(refs)
         for kept in owed:
             await kept.wait()
         return len(refs)
+
+    async def _cancel_runs(self, user: UserId) -> list[Reply[None]]:
+        """Also those of a user whom no server has in memory: they wait for a worker. Raises
+        `UserUnavailable`."""
+        if self.journal.nodes is None and self.users.find(user) is None:
+            return []
+        async with self.users.lease(user) as handle:
+            return handle.cancel_all()
 
     def noticed(self, notice: Notice) -> None:
         """Another node has disconnected the user, or lets the user in again; the journal knows."""

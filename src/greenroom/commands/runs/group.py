@@ -114,13 +114,14 @@ def retry(
 
     A run that waits for its next attempt begins it now. For a run that has ended, what its user
     said is said again in the same thread: a new run, and the same one if you repeat this.
+    Of several servers only the one where a run waits can begin it now: ask each.
 
     Parameters
     ----------
     run
         Its id, or the beginning or the end of it.
     journal
-        The server's journal, to find the run in (greenroom.db).
+        The server's journal, to find the run in, also with --url (greenroom.db).
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
@@ -146,14 +147,14 @@ def cancel(
     journal: Path | None = None,
     config: Path | None = None,
 ) -> None:
-    """Have a running server cancel a run, as its user could.
+    """Have a running server cancel a run, as its user could. Of several servers ask any one.
 
     Parameters
     ----------
     run
         Its id, or the beginning or the end of it.
     journal
-        The server's journal, to find the run in (greenroom.db).
+        The server's journal, to find the run in, also with --url (greenroom.db).
     config
         TOML file of settings (greenroom.toml, if there is one).
     """

@@ -48,6 +48,8 @@ def disconnect(
 ) -> None:
     """End every connection of a user at once, with close code 4509.
 
+    Of several servers ask any one: all end theirs. The number that is printed is that server's.
+
     Parameters
     ----------
     user

@@ -227,8 +227,11 @@ async def test_a_run_waits_for_its_turn_as_long_as_there_is_a_worker(
 async def test_a_user_who_is_disconnected_with_all_runs_has_none_in_the_queue(
     in_postgres: SharedPlace,
 ) -> None:
-    async with web(in_postgres) as here, here.users.lease(ALICE):
+    """Though no server has the user in memory."""
+    async with web(in_postgres) as here:
         await say(here, "soup")
+    async with web(in_postgres) as here:
+        assert here.users.find(ALICE) is None
         desk = Disconnects(here.users, Bans(time.time), here.journal)
         await desk.disconnect(ALICE, cancel_runs=True)
         assert await until_ended(here) == ["user_said", "agent_completed"]
