@@ -33,6 +33,7 @@ from greenroom.delivery.user.nodes.messages import OthersAppended
 from tests.delivery.backstage import IDS, Backstage, Client, open_backstage
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES
 from tests.delivery.journal.redis_server import NEEDS_REDIS
+from tests.delivery.user.nodes_in_memory import NodeDisk, SharedStore
 
 BOTH: Final = (0, 1)
 WHERE = st.sampled_from([(0,), (1,), BOTH])
@@ -175,8 +176,6 @@ class Story:
 
 @asynccontextmanager
 async def in_memory(_: Path) -> AsyncIterator[list[Backstage]]:
-    from tests.delivery.user.test_several_nodes import NodeDisk, SharedStore
-
     store = SharedStore()
     async with (
         open_backstage(NodeDisk(store, "here"), converse=answer) as here,

@@ -2,73 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-import attrs
 import pytest
 import trio
 import trio.testing
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.delivery.errors import EventNotKept, JournalFailed, OutOfSequence
+from greenroom.delivery.errors import EventNotKept, OutOfSequence
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import JSON
-from greenroom.delivery.events.record import RUN_OPENS, Entry, Record
-from greenroom.delivery.journal.memory_store import MemoryRuns, MemoryStore
 from greenroom.delivery.run.attempts.attempt import RunAttempt
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import AnswerAsk, UserSays
 from greenroom.delivery.user.names import child_id
 from greenroom.delivery.user.nodes import catching_up
 from greenroom.delivery.user.nodes.messages import LoseRuns, OthersAppended, RunsTakenOver
-from tests.delivery.backstage import ALICE, Backstage, Disk, open_backstage
+from tests.delivery.backstage import ALICE, Backstage, open_backstage
+from tests.delivery.user.nodes_in_memory import NodeDisk, SharedStore
 from tests.delivery.user.runs.broken import AGAIN
-
-
-@attrs.frozen
-class SharedRuns(MemoryRuns):
-    """The open runs as the node `asking` sees them. `began`: the node that began each run."""
-
-    asking: str
-    began: dict[RunId, str]
-
-    def elsewhere(self, user: UserId) -> Set[RunId]:
-        return {run for run in self._kept(user).opened if self.began[run] != self.asking}
-
-
-class SharedStore(MemoryStore):
-    def __init__(self) -> None:
-        super().__init__()
-        self.asking = ""
-        self.began: dict[RunId, str] = {}
-
-    @property
-    def runs(self) -> SharedRuns:
-        return SharedRuns(self._users, self.asking, self.began)
-
-
-class NodeDisk(Disk):
-    """A node's own way to a journal in memory that several nodes share."""
-
-    def __init__(self, store: SharedStore, name: str) -> None:
-        super().__init__()
-        self._store = self.shared = store
-        self.name = name
-        self.unread = False
-
-    def keep(self, entries: Sequence[Entry]) -> None:
-        super().keep(entries)
-        for entry in entries:
-            if isinstance(entry, Record) and entry.kind in RUN_OPENS:
-                self.shared.began.setdefault(entry.run, self.name)
-
-    def seek(self, question: object) -> None:
-        self.shared.asking = self.name
-        if self.unread and isinstance(question, catching_up.ReadNews):
-            raise JournalFailed("cannot be read")
 
 
 @asynccontextmanager
