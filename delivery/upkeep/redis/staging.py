@@ -19,18 +19,14 @@ from coredis import Redis
 
 from greenroom.delivery.errors import JournalBusy, JournalFailed
 from greenroom.delivery.journal.redis.holding import Behind, Holding
-from greenroom.delivery.journal.redis.rows import COMMITS, NODES, ROOT, ROWS, Change, encoded
+from greenroom.delivery.journal.redis.rows import Change, Keys, encoded
 
-STAGE: Final = f"{ROOT}:import"
-"""The id of the import that is under way. The keys that it brings begin with it."""
-
-PLACES: Final = f"{STAGE}:places"
-STAGED: Final = f"{STAGE}:rows:"
 ROWS_AT_ONCE: Final = 500
 
 logger = logging.getLogger("greenroom.delivery")
 
-# KEYS: `STAGE`, `PLACES`, then that of each row. ARGV: the id; then a field and a row for each.
+# KEYS: those of the stage and its places, then that of each row. ARGV: the id; then a field and a
+# row for each.
 _BRING: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'another'} end
 for n = 3, #KEYS do
@@ -40,18 +36,18 @@ end
 return {'brought'}
 """
 
-# KEYS: `STAGE`, then the keys to remove. ARGV: the id.
+# KEYS: that of the stage, then the keys to remove. ARGV: the id.
 _REMOVE: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'another'} end
 for n = 2, #KEYS do redis.call('UNLINK', KEYS[n]) end
 return {'removed'}
 """
 
-# KEYS: `ROOT`, `NODES`, `COMMITS`, `STAGE`, `PLACES`, then that of each removal. ARGV: the epoch,
-# the number and the id of the commit before this one, the id of this one, the number of its last
-# record or nothing, the id of the import, what the keys begin with there and here; then a field for
-# each removal. The stream is emptied: it does not have this commit, so servers read all when they
-# look.
+# KEYS: the first ones of each script, those of the stage and its places, then that of each removal.
+# ARGV: the epoch, the number and the id of the commit before this one, the id of this one, the
+# number of its last record or nothing, the id of the import, what the keys begin with there and
+# here; then a field for each removal. The stream is emptied: it does not have this commit, so
+# servers read all when they look.
 _TAKE: Final = """
 local epoch, commit, append =
     unpack(redis.call('HMGET', KEYS[1], 'epoch', 'commit', 'append'))
@@ -82,6 +78,32 @@ return {'kept'}
 """
 
 
+@attrs.frozen
+class StageKeys:
+    """The keys of imports: in a cluster they are in the journal's slot."""
+
+    journal: Keys
+
+    @property
+    def stage(self) -> str:
+        """The id of the import that is under way. The other keys begin with it."""
+        return f"{self.journal.root}:import"
+
+    @property
+    def places(self) -> str:
+        """The set of the keys that it has brought."""
+        return f"{self.stage}:places"
+
+    @property
+    def rows(self) -> str:
+        """What these keys begin with."""
+        return f"{self.stage}:rows:"
+
+    def place_of(self, row: Change) -> str:
+        there = self.journal.place_of(row.table, row.user)
+        return self.rows + there.removeprefix(self.journal.rows)
+
+
 @contextmanager
 def staging(holding: Holding) -> Iterator[Staging]:
     """Nothing that was brought is left at the end. Raises the errors of Redis."""
@@ -99,12 +121,13 @@ class Staging:
     def __init__(self, holding: Holding) -> None:
         self._holding = holding
         self._client = holding.client
+        self._keys = StageKeys(holding.keys)
         self._id = secrets.token_urlsafe(9)
         self._removed: list[Change] = []
         self._last_number: int | None = None
 
     def begin(self) -> None:
-        self._client.call(_Begin(self._id))
+        self._client.call(_Begin(self._keys.stage, self._id))
         if self._remove_parts():
             logger.warning(
                 "%s had a part of an import that was cut: it is removed", self._holding.where
@@ -120,12 +143,13 @@ class Staging:
     def take(self) -> None:
         """The journal has it all from now on. Raises `Behind` if others have committed since the
         copy's place, and nothing was changed."""
-        holding, place = self._holding, self._holding.place
-        keys = [ROOT, NODES, COMMITS, STAGE, PLACES, *(each.place for each in self._removed)]
+        holding, place, there = self._holding, self._holding.place, self._keys
+        removed = (holding.keys.place_of(each.table, each.user) for each in self._removed)
+        keys = [*holding.keys.of_all, there.stage, there.places, *removed]
         number = "" if self._last_number is None else str(self._last_number)
         arguments = [
             *(holding.epoch, str(place.number), place.append),
-            *(secrets.token_urlsafe(9), number, self._id, STAGED, ROWS),
+            *(secrets.token_urlsafe(9), number, self._id, there.rows, holding.keys.rows),
             *(each.field for each in self._removed),
         ]
         match self._client.run_replicated(_TAKE, keys, arguments):
@@ -141,25 +165,25 @@ class Staging:
     def end(self) -> None:
         """Leave nothing of this import behind."""
         self._remove_parts()
-        self._remove([STAGE])
+        self._remove([self._keys.stage])
 
     def _remove_parts(self) -> bool:
         """Whether there was anything. What another import brings stays, if one has begun."""
         found, cursor = False, 0
         while True:
-            cursor, places = self._client.call(_ScanParts(cursor))
+            cursor, places = self._client.call(_ScanParts(cursor, f"{self._keys.stage}:*"))
             found = (bool(places) and self._remove(places)) or found
             if not cursor:
                 return found
 
     def _remove(self, keys: Sequence[str]) -> bool:
-        return self._client.run(_REMOVE, [STAGE, *keys], [self._id]) == ["removed"]
+        return self._client.run(_REMOVE, [self._keys.stage, *keys], [self._id]) == ["removed"]
 
     def _bring(self, rows: Sequence[Change]) -> None:
         for each in rows:
             if each.table == "log" and each.row is not None:
                 self._last_number = max(self._last_number or 0, cast(int, each.row[0]))
-        keys = [STAGE, PLACES, *(STAGED + each.place.removeprefix(ROWS) for each in rows)]
+        keys = [self._keys.stage, self._keys.places, *map(self._keys.place_of, rows)]
         values = (part for each in rows for part in (each.field, encoded(each.row or ())))
         if self._client.run(_BRING, keys, [self._id, *values]) != ["brought"]:
             raise self._another()
@@ -173,16 +197,18 @@ class Staging:
 
 @attrs.frozen
 class _Begin:
+    key: str
     id: str
 
     async def __call__(self, client: Redis[bytes]) -> None:
-        await client.set(STAGE, self.id)
+        await client.set(self.key, self.id)
 
 
 @attrs.frozen
 class _ScanParts:
     cursor: int
+    match: str
 
     async def __call__(self, client: Redis[bytes]) -> tuple[int, list[str]]:
-        cursor, found = await client.scan(self.cursor, match=f"{STAGE}:*", count=1000)
+        cursor, found = await client.scan(self.cursor, match=self.match, count=1000)
         return cursor, [place.decode() for place in found]

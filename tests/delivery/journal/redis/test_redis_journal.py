@@ -6,6 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import coredis
