@@ -18,6 +18,8 @@ from tests.system.nodes.engines import engine
 from tests.system.processes import SECRET, Place, eventually, free_port
 from tests.system.tab import Tab
 
+SECONDS = 180.0
+"""Five processes start, on a machine that may be busy."""
 USERS = ("alice", "bob", "carol", "dave")
 
 
@@ -65,13 +67,15 @@ async def test_runs_of_workers_that_are_killed_or_frozen_go_on_and_end_once(
             await stack.enter_async_context(tab.connected())
             reply = await tab.ask(type="say", id=f"s{number}", body=f"hold {number}")
             assert reply["ok"]
-        await eventually(lambda: len(begun(webs[0])) == len(tabs))
+        await eventually(lambda: len(begun(webs[0])) == len(tabs), SECONDS)
         running = [each[0][1] for each in begun(webs[0]).values()]
         killed, frozen = _two_of(running)
         os.kill(killed, signal.SIGKILL)
         os.kill(frozen, signal.SIGSTOP)
         gone = {killed, frozen}
-        await eventually(lambda: all(each[-1][1] not in gone for each in begun(webs[0]).values()))
+        await eventually(
+            lambda: all(each[-1][1] not in gone for each in begun(webs[0]).values()), SECONDS
+        )
         os.kill(frozen, signal.SIGCONT)
         (tmp_path / "go").touch()
         for tab in tabs:

@@ -15,6 +15,8 @@ from greenroom.delivery.errors import JournalFailed, JournalUnreachable
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.upkeep.journal_export import export_journal
+from greenroom.delivery.upkeep.journal_upkeep import no_progress
 from greenroom.testing.journal_conformance import Feature
 from greenroom.testing.journal_conformance.entries import (
     ALICE,
@@ -27,6 +29,7 @@ from greenroom.testing.journal_conformance.entries import (
 from greenroom.testing.journal_conformance.forgetting import ForgettingClaims
 from greenroom.testing.journal_conformance.writers import WriterClaims
 from tests.delivery.journal.held_journal import paused
+from tests.delivery.journal.journal_story import write_story
 from tests.delivery.journal.redis.redis_cluster import (
     RedisCluster,
     named,
@@ -221,6 +224,20 @@ async def test_a_wrong_password_of_a_cluster_is_named_and_not_shown(
         async with opened(cluster.url(name, login="ann:secret-word@")):
             pass
     assert "secret-word" not in str(refused.value)
+
+
+def test_an_export_is_imported_into_the_slot_of_a_journal(
+    cluster: RedisCluster, name: str, tmp_path: Path
+) -> None:
+    from greenroom.delivery.upkeep.redis.whole_redis import WholeRedis
+
+    lines, found = list[bytes](), list[bytes]()
+    write_story(tmp_path / "journal.db", "alice", "bob")
+    export_journal(tmp_path / "journal.db", lines.append)
+    there = WholeRedis(cluster.url(name))
+    there.import_from(lines, no_progress)
+    there.export_to(found.append, no_progress)
+    assert found == lines
 
 
 async def test_a_slot_that_no_server_has_is_waited_for(cluster: RedisCluster) -> None:
