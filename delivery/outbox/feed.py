@@ -8,7 +8,7 @@ from typing import NamedTuple
 import attrs
 
 from greenroom.delivery.events.ids import ConnectionId, SessionId
-from greenroom.delivery.events.record import Record, size_of
+from greenroom.delivery.events.record import Record
 from greenroom.delivery.outbox.redelivery import Circuit, Patience, Redelivery
 
 FRAME_EVENTS, FRAME_BYTES = 128, 256 * 1024
@@ -168,15 +168,17 @@ class Feed:
         """True if more than `events` through offset `last`, or more than `size` bytes, wait."""
         return last - self.handed > events or self.bytes_behind > size
 
-    def hand(self, records: Sequence[Record], folded: Sequence[Record]) -> None:
-        """The connection is handed these records, possibly `folded`; advance past them."""
-        handed, events, size = records[-1].offset, len(folded), size_of(folded)
-        self.handed = handed
-        self.unwritten.append((handed, events, size))
+    def hand(self, through: int, events: int, size: int) -> None:
+        """The connection is handed a frame of so many events and bytes; advance past them."""
+        self.handed = through
+        self.unwritten.append((through, events, size))
         self.unwritten_events += events
         self.unwritten_bytes += size
+
+    def leaves_behind(self, size: int) -> None:
+        """Of what waited for it, `size` bytes were handed over, maybe folded."""
         if self.live:
-            behind = self.bytes_behind - (size if folded is records else size_of(records))
+            behind = self.bytes_behind - size
             self.bytes_behind = behind if behind > 0 else 0
 
     def standing(self, received: int) -> ConnectionStanding:

@@ -16,24 +16,21 @@ _beside_of: Final = attrgetter("beside")
 
 
 class Notes:
-    """Entries other than events that wait to be written. A failed append loses none of them."""
+    """Entries other than events; `waiting`: those to be written. A failed append loses none."""
 
-    __slots__ = ("_in_flight", "_waiting")
+    __slots__ = ("_in_flight", "waiting")
 
     def __init__(self) -> None:
-        self._waiting: list[Entry] = []
+        self.waiting: list[Entry] = []
         self._in_flight: Sequence[Entry] = ()
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
     def add(self, entries: Iterable[Entry]) -> None:
-        self._waiting += entries
+        self.waiting += entries
 
     def take(self) -> Sequence[Entry]:
         """The entries to write now; then call `kept` or `not_kept`."""
-        if self._waiting:
-            self._in_flight, self._waiting = tuple(self._waiting), []
+        if self.waiting:
+            self._in_flight, self.waiting = tuple(self.waiting), []
         return self._in_flight
 
     def kept(self) -> Sequence[Entry]:
@@ -42,7 +39,7 @@ class Notes:
         return done
 
     def not_kept(self) -> None:
-        self._waiting, self._in_flight = [*self._in_flight, *self._waiting], ()
+        self.waiting, self._in_flight = [*self._in_flight, *self.waiting], ()
 
 
 def beside(drafts: Sequence[Draft], records: Sequence[Record]) -> list[Entry]:

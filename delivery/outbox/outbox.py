@@ -96,7 +96,9 @@ class Outbox(Drafts[T]):
         self._drafts_in_flight, self._waiting = drafts, []
         self._tokens_in_flight, self._tokens = self._tokens, []
         self._beside_in_flight = beside(drafts, records)
-        return [*records, *self._take_lazy(at, lazily=lazily), *self._beside_in_flight]
+        if lazily or self._marks or self._notes.waiting or self._sessions.has_received:
+            return [*records, *self._take_lazy(at, lazily=lazily), *self._beside_in_flight]
+        return [*records, *self._beside_in_flight] if self._beside_in_flight else records
 
     def _take_lazy(self, at: int, *, lazily: bool) -> Iterable[Entry]:
         """The cursors, marks and notes that are written now."""
@@ -121,13 +123,10 @@ class Outbox(Drafts[T]):
         records, self._in_flight = self._in_flight or (), None
         tokens = self._tokens_in_flight
         self._drafts_in_flight = self._tokens_in_flight = self._marks_in_flight = ()
-        self.notes_kept = (*self._notes.kept(), *self._beside_in_flight)
+        kept, beside_events = self._notes.kept(), self._beside_in_flight
+        self.notes_kept = (*kept, *beside_events) if beside_events else kept
         self._sessions.kept()
-        before, size = self.last, size_of(records)
-        if records:
-            self.last += len(records)
-            self._tail.add(records, size)
-        return records, tokens, self._feed_all(before, size)
+        return records, tokens, self.followed(records)
 
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
@@ -139,12 +138,21 @@ class Outbox(Drafts[T]):
         return lost
 
     def followed(self, records: Sequence[Record]) -> list[OutboxCommand]:
-        """Another node appended these records, which continue the log: return the next commands.
-        Call it while the outbox holds."""
+        """These durable records continue the log: return the next commands. If another node
+        appended them, call it while the outbox holds."""
         before, size = self.last, size_of(records)
         self.last += len(records)
         self._tail.add(records, size)
-        return self._feed_all(before, size)
+        commands: list[OutboxCommand] = []
+        for feed in tuple(self._feeds.values()):
+            if handed := self._pump.forward(feed, before, records, size):
+                commands.append(handed)
+            elif feed.live and self._pump.falls_behind(feed, before, size):
+                self.detach(feed.connection)
+                commands.append(TooSlow(feed.connection))
+            else:
+                commands += self._pump.go_on(feed, self.last)
+        return commands
 
     def trimmed(self, through: int) -> None:
         """The journal has forgotten everything through this offset: who asks for it comes too
@@ -333,7 +341,7 @@ class Outbox(Drafts[T]):
     @property
     def has_lazy(self) -> bool:
         """True if cursors, marks or notes wait to be written."""
-        if self._sessions.moved or self._marks or self._notes:
+        if self._sessions.moved or self._marks or self._notes.waiting:
             return True
         self._note_sent()
         return self._sessions.moved
@@ -382,17 +390,6 @@ class Outbox(Drafts[T]):
         if next_kept > feed.handed + 1:
             self.trimmed(next_kept - 1)
             feed.skip_to(next_kept)
-
-    def _feed_all(self, before: int, size: int) -> list[OutboxCommand]:
-        """Events of `size` bytes became durable after the offset `before`."""
-        commands: list[OutboxCommand] = []
-        for feed in tuple(self._feeds.values()):
-            if feed.live and self._pump.falls_behind(feed, before, size):
-                self.detach(feed.connection)
-                commands.append(TooSlow(feed.connection))
-            else:
-                commands += self._pump.go_on(feed, self.last)
-        return commands
 
 
 def _key(mark: Mark) -> tuple[int, SessionId, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from greenroom.delivery.events.record import Record
+from greenroom.delivery.events.record import Record, size_of
 from greenroom.delivery.observer import Observer
 from greenroom.delivery.outbox.feed import (
     Feed,
@@ -31,6 +31,27 @@ class Pump:
         self._tail = tail
         self._retries = retries
         self._observer = observer
+
+    def forward(
+        self, feed: Feed, before: int, newest: Sequence[Record], size: int
+    ) -> HandRecords | None:
+        """Records of `size` bytes became durable behind the offset `before`. Hand them to a
+        connection that waits for them, as nearly all do: what `go_on` would come to. None for any
+        other connection."""
+        limits, events = self._limits, len(newest)
+        if (
+            feed.handed != before
+            or not feed.live
+            or feed.reading_until is not None
+            or feed.redelivery.circuit is not Circuit.CLOSED
+            or not 0 < events <= limits.frame_events
+            or size > limits.frame_bytes
+            or not feed.has_room(limits)
+        ):
+            return None
+        feed.hand(before + events, events, size)
+        self._retries.sent(feed)
+        return HandRecords(feed.connection, newest, False)
 
     def falls_behind(self, feed: Feed, before: int, size: int) -> bool:
         """Events of `size` bytes became durable behind the offset `before`: True if the connection
@@ -76,7 +97,9 @@ class Pump:
         if not records:
             return []
         frame = self._folded(records) if feed.folding else records
-        feed.hand(records, frame)
+        size = size_of(frame)
+        feed.hand(records[-1].offset, len(frame), size)
+        feed.leaves_behind(size if frame is records else size_of(records))
         self._retries.sent(feed)
         return [HandRecords(feed.connection, frame, replay)]
 

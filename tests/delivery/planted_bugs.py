@@ -50,8 +50,8 @@ BUGS = [
     Bug(
         "letters of a failed append are lost",
         "notes",
-        "[*self._in_flight, *self._waiting]",
-        "self._waiting",
+        "[*self._in_flight, *self.waiting]",
+        "self.waiting",
     ),
     Bug(
         "acks of a failed append are lost",
