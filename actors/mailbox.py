@@ -179,14 +179,11 @@ class Mailbox(Generic[M]):
             self._wake()  # first: outside of the reader's trio run it raises, and nothing was done
             self._wake = None
         messages = self._messages
-        if not messages:
+        if messages:
+            messages.append(message)
+        else:
             self._waiting_since = self._clock()
             self._messages = deque((message,))
-            self._peak = self._peak or 1
-            return
-        messages.append(message)
-        if len(messages) > self._peak:
-            self._peak = len(messages)
 
     def put_back(self, messages: Collection[M]) -> None:
         """Put messages of the last batch that were not handled back to the front, in their order.
@@ -199,7 +196,6 @@ class Mailbox(Generic[M]):
         self._in_hand = ()
         self._messages = deque((*messages, *self._messages))
         self._waiting_since = self._taken_since
-        self._peak = max(self._peak, len(self._messages))
 
     async def take_all(self) -> deque[M]:
         """Wait for at least one message, then take all that wait, oldest first.
@@ -241,12 +237,15 @@ class Mailbox(Generic[M]):
     def take_nowait(self, limit: int) -> deque[M]:
         """Take at most `limit` messages, oldest first, possibly none; let waiting senders in."""
         taken = self._messages or deque()
-        if len(taken) > limit:
-            taken = deque(taken.popleft() for _ in range(limit))
+        count = len(taken)
+        if count > self._peak:
+            self._peak = count
+        if count > limit:
+            taken, count = deque(taken.popleft() for _ in range(limit)), limit
         else:
             self._messages = ()
         self._in_hand = taken
-        self._taken += len(taken)
+        self._taken += count
         self._taken_since = self._waiting_since
         if self._senders:
             self._let_in(self._senders)
@@ -264,12 +263,14 @@ class Mailbox(Generic[M]):
 
     def discard_all(self) -> deque[M]:
         """Take all messages without handling them: they count as dropped."""
+        self._note_peak()
         dropped, self._messages = self._messages or deque(), ()
         self._dropped += len(dropped)
         return dropped
 
     def remove(self, numbered: Iterable[tuple[int, M]]) -> None:
         """Drop those of these messages that still wait, known by their number and identity."""
+        self._note_peak()
         first, waiting = self._first, list(self._messages)
         gone = {
             number
@@ -294,6 +295,7 @@ class Mailbox(Generic[M]):
             trio.lowlevel.reschedule(task, outcome.Error(error()))
 
     def statistics(self) -> MailboxStatistics:
+        self._note_peak()
         depth, in_hand = len(self._messages), len(self._in_hand)
         since = self._taken_since if in_hand else self._waiting_since
         return MailboxStatistics(
@@ -306,6 +308,10 @@ class Mailbox(Generic[M]):
             age=self._clock() - since if depth or in_hand else 0.0,
             senders_waiting=len(self._senders or ()),
         )
+
+    def _note_peak(self) -> None:
+        """Called before there are fewer messages than there were."""
+        self._peak = max(self._peak, len(self._messages))
 
     def _overflowed(self) -> None:
         if self._overflow is Overflow.REJECT:

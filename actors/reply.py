@@ -18,8 +18,8 @@ ReplyOutcome = outcome.Value[R] | outcome.Error
 
 
 _NONE_YET: Any = object()
-_TAKEN: Any = None
-"""The value of a reply whose error was raised."""
+_NO_VALUE: Any = None
+"""The value of a reply that has failed."""
 
 
 class Reply(Generic[R]):
@@ -49,10 +49,15 @@ class Reply(Generic[R]):
 
     @property
     def is_set(self) -> bool:
-        return self._value is not _NONE_YET or self._error is not None
+        return self._value is not _NONE_YET
+
+    @property
+    def has_value(self) -> bool:
+        """Whether the answer is there, and is no error that is still to be raised."""
+        return self._value is not _NONE_YET and self._error is None
 
     def succeed(self, value: R) -> bool:
-        if self._value is not _NONE_YET or self._error is not None:
+        if self._value is not _NONE_YET:
             return False
         if get_ident() != self._thread:
             raise WrongThread("a reply")
@@ -62,11 +67,11 @@ class Reply(Generic[R]):
 
     def fail(self, error: BaseException) -> bool:
         """Raise `error` in the waiter. Give each reply an exception object of its own."""
-        if self._value is not _NONE_YET or self._error is not None:
+        if self._value is not _NONE_YET:
             return False
         if get_ident() != self._thread:
             raise WrongThread("a reply")
-        self._error = error
+        self._value, self._error = _NO_VALUE, error
         self._settle()
         return True
 
@@ -76,7 +81,7 @@ class Reply(Generic[R]):
         Later, the callback runs in the task that sets the answer, and what it raises is logged.
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
-        if self._value is not _NONE_YET or self._error is not None:
+        if self._value is not _NONE_YET:
             callback(self._outcome())
         else:
             self._check_free()
@@ -87,7 +92,7 @@ class Reply(Generic[R]):
 
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
-        if self._value is _NONE_YET and self._error is None:
+        if self._value is _NONE_YET:
             self._enrol()
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         else:
@@ -103,7 +108,7 @@ class Reply(Generic[R]):
 
     def drive(self, resume: Callable[[], object]) -> None:
         """Call `resume()` once the answer is set, as `then` calls its callback."""
-        if self._value is not _NONE_YET or self._error is not None:
+        if self._value is not _NONE_YET:
             resume()
         else:
             self._check_free()
@@ -114,7 +119,7 @@ class Reply(Generic[R]):
 
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
-        if self._value is _NONE_YET and self._error is None:
+        if self._value is _NONE_YET:
             self._enrol()
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         else:
@@ -125,7 +130,7 @@ class Reply(Generic[R]):
         return outcome.Value(self._value) if self._error is None else outcome.Error(self._error)
 
     def _raise(self) -> Never:
-        error, self._value, self._error = self._error, _TAKEN, None
+        error, self._error = self._error, None
         assert error is not None, "it is the answer"
         try:
             raise error

@@ -236,21 +236,23 @@ class ReactorCell(Resting, Generic[M]):
         return self._react_to(self._mailbox.take_nowait(self._actor.batch))
 
     def _react_to(self, batch: deque[M | Ask[object]]) -> int:
-        actor, ref, taken, raised = self._actor, self._ref, len(batch), None
+        actor, ref, taken = self._actor, self._ref, len(batch)
         ref._in_turn = True
         try:
             self._context.run(_handle, actor, batch)
         except BaseException as error:  # noqa: BLE001  # raised again in the reactor's task
-            raised = error
+            ref._in_turn = False
+            taken = self._note_handled(batch, taken)
+            self._end(outcome.Error(error))
+            return taken
         ref._in_turn = False
         if batch or self._probe is not NO_PROBE:
             taken = self._note_handled(batch, taken)
-        if raised is None:
-            actor.recent.handled(taken)
-            if not (actor._stop or self._cancelled):
-                self._mailbox.attend(self._attended)
-                return taken
-        self._end(outcome.Value(None) if raised is None else outcome.Error(raised))
+        actor.recent.handled(taken)
+        if actor._stop or self._cancelled:
+            self._end(outcome.Value(None))
+        else:
+            self._mailbox.attend(self._attended)
         return taken
 
     def _note_handled(self, left: deque[M | Ask[object]], taken: int) -> int:

@@ -223,6 +223,13 @@ Entry: TypeAlias = (
 )
 
 
+def bodies_of(entries: Sequence[Entry]) -> int:
+    """The bytes of the bodies of the events among these entries."""
+    if len(entries) == 1 and type(event := entries[0]) is Record:  # nearly always
+        return len(event.body)
+    return sum([len(entry.body) for entry in entries if type(entry) is Record])
+
+
 @attrs.frozen
 class Bounds:
     """The first and last offset of a user's records: (0, 0) if the user never had a record.

@@ -16,7 +16,7 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import AlreadySaid, DeliveryError, JournalClosed
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
-from greenroom.delivery.events.record import Entry, Record
+from greenroom.delivery.events.record import Entry, bodies_of
 from greenroom.delivery.journal.async_reads import AsyncReads
 from greenroom.delivery.journal.journal import JournalStatistics
 from greenroom.delivery.journal.memory_store import MemoryStore
@@ -36,6 +36,8 @@ class MemoryJournal(AsyncReads):
         self._store = MemoryStore()
         self._sweeper = MemorySweeper(self._store)
         self._closed = False
+        self._kept: Reply[None] = Reply()  # the answer of each append that went well: it is set
+        self._kept.succeed(None)
         self._appends = self._entries = self._failures = 0
         self._observer: Observer = NO_OBSERVER
 
@@ -44,15 +46,15 @@ class MemoryJournal(AsyncReads):
         return self._epoch
 
     def append_soon(self, entries: Sequence[Entry]) -> Reply[None]:
-        reply: Reply[None] = Reply()
         try:
-            self._check_open()
+            if self._closed:
+                self._check_open()
             self._append(entries)
         except GreenroomError as error:
+            reply: Reply[None] = Reply()
             reply.fail(error)
-        else:
-            reply.succeed(None)
-        return reply
+            return reply
+        return self._kept
 
     async def append(self, entries: Sequence[Entry]) -> None:
         await self._ready()
@@ -174,8 +176,7 @@ class MemoryJournal(AsyncReads):
             raise
         self._appends += 1
         self._entries += len(entries)
-        size = sum([len(entry.body) for entry in entries if type(entry) is Record])
-        self._observer.appended(0.0, len(entries), size)
+        self._observer.appended(0.0, len(entries), bodies_of(entries))
 
     def _look_up(self, question: Question[R]) -> R:
         began = time.monotonic()

@@ -77,15 +77,16 @@ class MemoryStore(OneNode):
     def keep(self, entries: Sequence[Entry]) -> None:
         """Keep all of the entries or none. Raises `OutOfSequence`, `BadId`, `AlreadySaid`."""
         check_ids(entries)
+        if len(entries) == 1 and type(event := entries[0]) is Record:  # nearly always
+            log = self._users.get(event.user)
+            if log is not None and event.offset == log.last + 1:
+                self._keep_event(event, log)
+                return
         check_unsaid(entries, self.said)
         last_offsets(entries, self._last)
         for entry in entries:
             if type(entry) is Record:
-                self._number += 1
-                self._newest_at = entry.at
-                self._users[entry.user].keep_record(entry, self._number)
-                if entry.kind in ASK_KINDS:
-                    self.asks.keep(entry)
+                self._keep_event(entry, self._users[entry.user])
             elif isinstance(entry, FailureCause):
                 self._causes.keep(entry)
             elif isinstance(entry, KeptCrash):
@@ -96,6 +97,13 @@ class MemoryStore(OneNode):
                 self.files.keep(entry)
             else:
                 self._users[entry.user].keep(entry)
+
+    def _keep_event(self, event: Record, log: UserLog) -> None:
+        self._number += 1
+        self._newest_at = event.at
+        log.keep_record(event, self._number)
+        if event.kind in ASK_KINDS:
+            self.asks.keep(event)
 
     def alive(self, now: int, after: int) -> None:
         last = next((at for at in (self._alive, self._newest_at) if at is not None), now)

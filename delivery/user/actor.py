@@ -105,7 +105,6 @@ class UserActor(Reactor[UserMessage]):
         self.user = user
         self._parts = parts
         self._landed: AppendDone | None = None
-        self._appending = False
         self._account = Account(parts.observer)
 
     async def started(self) -> None:
@@ -147,10 +146,12 @@ class UserActor(Reactor[UserMessage]):
             message = messages.popleft()
             recent.append(message)
             if type(message) is Ask:
-                self._requests[type(message.request)](self, message.request, message.reply)
+                request = message.request
+                self._requests[type(request)](self, request, message.reply)
+                left -= 1
             else:
                 self._news[type(message)](self, message)
-            left -= len(message.offsets) if type(message) is DisplayedThere else 1
+                left -= len(message.offsets) if type(message) is DisplayedThere else 1
         self._flush()
 
     async def stopping(self, reason: ExitReason) -> None:
@@ -226,23 +227,28 @@ class UserActor(Reactor[UserMessage]):
     # The journal
 
     def _append_done(self, message: AppendDone) -> None:
-        self._landed = None
-        if isinstance(message.result, outcome.Error):
-            self._append_failed(message.result.error)
+        self._landed, result = None, message.result
+        if isinstance(result, outcome.Error):
+            self._append_failed(result.error)
         else:
-            records, replies, commands = self.outbox.appended()
-            for record, reply in zip(records, replies, strict=True):
-                if record.kind in RUN_TURNS:
-                    self._runs.kept(record)
-                reply.succeed(record)
-            if records:
-                self._account.kept(records)
-                self._settler.kept()
-            if self.outbox.notes_kept:
-                self._settler.tell(self.outbox.notes_kept)
-            self._connections.perform(commands)
+            self._kept()
         if self._catch_up.wanted:
             self._catch_up.look()
+
+    def _kept(self) -> None:
+        """The journal has what it was given last."""
+        outbox = self.outbox
+        records, replies, commands = outbox.appended()
+        for record, reply in zip(records, replies, strict=True):
+            if record.kind in RUN_TURNS:
+                self._runs.kept(record)
+            reply.succeed(record)
+        if records:
+            self._account.kept(records)
+            self._settler.kept()
+        if outbox.notes_kept:
+            self._settler.tell(outbox.notes_kept)
+        self._connections.perform(commands)
 
     def _append_failed(self, error: BaseException) -> None:
         """Fail the emitters of events that were not kept. If that is not known, crash: this actor
@@ -265,10 +271,10 @@ class UserActor(Reactor[UserMessage]):
         message.then(message.result)
 
     def _flush_lazily(self, _: FlushLazily) -> None:
-        self._append(self.outbox.next_append(self._now(), lazily=True))
+        self._append(self.outbox.next_append(self._parts.now_ms(), lazily=True))
 
     def _redeliver(self, _: RedeliverDue) -> None:
-        self._connections.perform(self.outbox.redeliver(self._now()))
+        self._connections.perform(self.outbox.redeliver(self._parts.now_ms()))
 
     def _settle(self, _: SettleDue) -> None:
         self._settler.look()
@@ -303,7 +309,7 @@ class UserActor(Reactor[UserMessage]):
         await self._runs.end_left_at_once()
         await self._catch_up.finish()
         again = True  # what a refused append had waits again
-        while again and (entries := self.outbox.next_append(self._now(), lazily=True)) is not None:
+        while again and (entries := self.outbox.next_append(self._parts.now_ms(), lazily=True)) is not None:
             append = self._parts.journal.append_soon(self._runs.says.on_condition(entries))
             result = await append.wait_outcome()
             self._append_done(AppendDone(result))
@@ -317,7 +323,7 @@ class UserActor(Reactor[UserMessage]):
         if runs.open.left:
             runs.end_left()
         while outbox.has_next:
-            self._append(outbox.next_append(self._now()))
+            self._append(outbox.next_append(self._parts.now_ms()))
         if runs.broken.waiting:
             runs.take_up_broken()
         if self._settler.due_in is not None or not self.timers.all_run(_USUAL):
@@ -338,19 +344,17 @@ class UserActor(Reactor[UserMessage]):
         return None if due is None else max(0.0, due - trio.current_time())
 
     def _append(self, entries: list[Entry] | None) -> None:
-        if entries is not None:
-            self._appending = True
-            self._parts.journal.append_soon(self._runs.says.on_condition(entries)).then(
-                self._appended
-            )
-            self._appending = False
+        if entries is None:
+            return
+        reply = self._parts.journal.append_soon(self._runs.says.on_condition(entries))
+        if reply.has_value:  # a journal in memory
+            self._kept()
+        else:
+            reply.then(self._appended)
 
     def _appended(self, result: ReplyOutcome[None]) -> None:
         self._landed = AppendDone(result)
-        if self._appending:  # a journal in memory
-            self._append_done(self._landed)
-        else:
-            self.ref.hand(self._landed)
+        self.ref.hand(self._landed)
 
     def _fail_all(self, reason: ExitReason) -> None:
         stopped = partial(ActorStopped, self.ref.name, reason)
@@ -360,9 +364,6 @@ class UserActor(Reactor[UserMessage]):
         self._receipts.fail_all(stopped)
         self._runs.says.fail_all(stopped)
         self._erasing.fail_all(stopped)
-
-    def _now(self) -> int:
-        return self._parts.now_ms()
 
     _requests: ClassVar[Handlers] = {
         Emit: _emit,

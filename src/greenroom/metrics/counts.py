@@ -78,37 +78,46 @@ class Counts:
             self.values[key] = self.values.get(key, 0) + by
 
 
+class Tally:
+    """How many values fell in each bucket of a histogram, and their sum."""
+
+    __slots__ = ("_edges", "counts", "sum")
+
+    def __init__(self, edges: Sequence[float]) -> None:
+        self._edges = edges
+        self.counts = [0] * (len(edges) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float, times: int = 1) -> None:
+        """`le` means less or equal, so a value on the edge falls in the bucket below."""
+        self.counts[bisect_left(self._edges, value)] += times
+        self.sum += value * times
+
+
 class Buckets:
-    """One histogram: for each of its labels, how many fell in each bucket, and their sum."""
+    """One histogram: a tally for each of its labels."""
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self._edges = metric.buckets
         self._none = (0,) * (len(metric.buckets) + 1)
-        self.counts: dict[Labels, list[int]] = {}
-        self.sums: dict[Labels, float] = {}
-        for labels in metric.known:
-            self.observe(0.0, *labels, times=0)
+        self.tallies: dict[Labels, Tally] = {labels: Tally(self._edges) for labels in metric.known}
 
     def observe(self, value: float, *labels: str, times: int = 1) -> None:
-        """`le` means less or equal, so a value on the edge falls in the bucket below."""
-        counts = self.counts.get(labels)
-        if counts is None:
-            labels = self._key_of(labels)
-            counts = self.counts[labels]
-        counts[bisect_left(self._edges, value)] += times
-        self.sums[labels] += value * times
+        self.of(*labels).observe(value, times)
+
+    def of(self, *labels: str) -> Tally:
+        """The numbers of these labels."""
+        tally = self.tallies.get(labels)
+        if tally is None:
+            tally = self.tallies.setdefault(bounded(self.tallies, labels), Tally(self._edges))
+        return tally
 
     def total(self, group_of: Callable[[Labels], Labels | None] = tuple) -> Sequence[int]:
         """How many fell in each bucket, of the labels that have a group."""
-        chosen = [each for labels, each in self.counts.items() if group_of(labels) is not None]
+        tallies = self.tallies.items()
+        chosen = [each.counts for labels, each in tallies if group_of(labels) is not None]
         return tuple(sum(bucket) for bucket in zip(*chosen, strict=True)) or self._none
-
-    def _key_of(self, labels: Labels) -> Labels:
-        key = bounded(self.counts, labels)
-        self.counts.setdefault(key, [0] * (len(self.metric.buckets) + 1))
-        self.sums.setdefault(key, 0.0)
-        return key
 
 
 class Metrics(Observer, Collector):
@@ -130,10 +139,10 @@ class Metrics(Observer, Collector):
         self._received = self._counts["events_received"]  # maybe a `superseded`, which is not known
         self._sent = self._counts["events_sent"].values
         self._sent_bytes = self._counts["sent_bytes"].values
-        self._append_seconds = self._buckets["journal_append_seconds"]
-        self._append_entries = self._buckets["journal_append_entries"]
+        self._append_seconds = self._buckets["journal_append_seconds"].of()
+        self._append_entries = self._buckets["journal_append_entries"].of()
         self._appended_bytes = self._counts["journal_appended_bytes"].values
-        self._received_seconds = self._buckets["event_received_seconds"]
+        self._received_seconds = self._buckets["event_received_seconds"].tallies
         edges = {name: self._buckets[f"event_{name}"].metric.buckets for name in TIMES}
         self.hour: LastHour = LastHour(self.totals, edges)
         self.registry: CollectorRegistry = CollectorRegistry(auto_describe=False)
@@ -204,7 +213,7 @@ class Metrics(Observer, Collector):
     def received(self, kind: Kind, seconds: float, events: int = 1) -> None:
         event_class = class_of(kind)
         self._received.add(kind, event_class, by=events)
-        self._received_seconds.observe(seconds, event_class, times=events)
+        self._received_seconds[event_class,].observe(seconds, events)
 
     def displayed(self, kind: Kind, seconds: float) -> None:
         self._marked("displayed", kind, seconds)
@@ -331,9 +340,9 @@ def _histogram(buckets: Buckets) -> Family:
     metric = buckets.metric
     family = HistogramMetricFamily(PREFIX + metric.name, metric.about, labels=metric.labels)
     edges = [*(str(edge) for edge in metric.buckets), "+Inf"]
-    for labels, counts in buckets.counts.items():
-        cumulative = zip(edges, accumulate(counts), strict=True)
-        family.add_metric(labels, list(cumulative), sum_value=buckets.sums[labels])
+    for labels, tally in buckets.tallies.items():
+        cumulative = zip(edges, accumulate(tally.counts), strict=True)
+        family.add_metric(labels, list(cumulative), sum_value=tally.sum)
     return family
 
 
