@@ -81,7 +81,7 @@ class Outbox(Drafts[T]):
 
     # Events in
 
-    def next_append(self, at: int, *, lazily: bool = False) -> list[Entry] | None:
+    def next_append(self, at: int, *, lazily: bool = False) -> Sequence[Entry] | None:
         """The entries to append now; None while a batch is in flight or if there are none.
 
         Cursors and marks are written with the next events, or alone if `lazily`. `at`: ms.

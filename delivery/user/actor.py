@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -124,7 +124,8 @@ class UserActor(Reactor[UserMessage]):
         connections = self._connections = Connections(user, parts, outbox, self._account, ref)
         self._catch_up = CatchingUp(user, parts, outbox, ref, asks, runs, connections, receipts)
         self._reports = Reports(user, parts, outbox, self._account)
-        self._erasing = self._new_erasing()
+        later = partial(self.timers.start, EraseOn, AGAIN_SECONDS, EraseOn())
+        self._erasing = Erasing(user, parts, outbox, runs.open, ref, connections.tell_all, later)
         parts.gauge.fed = self.outbox
         # No checkpoint from here until this actor is up: a run that ends now either finds this
         # actor or is no longer among the live runs here.
@@ -133,11 +134,6 @@ class UserActor(Reactor[UserMessage]):
         if known.bounds.last:
             self._settler.look()
         self._flush()
-
-    def _new_erasing(self) -> Erasing:
-        later = partial(self.timers.start, EraseOn, AGAIN_SECONDS, EraseOn())
-        tell_all, runs, ref = self._connections.tell_all, self._runs.open, self.ref
-        return Erasing(self.user, self._parts, self.outbox, runs, ref, tell_all, later)
 
     def handle_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
         """A batch of bounded length: the remaining messages wait until other actors had theirs."""
@@ -309,7 +305,10 @@ class UserActor(Reactor[UserMessage]):
         await self._runs.end_left_at_once()
         await self._catch_up.finish()
         again = True  # what a refused append had waits again
-        while again and (entries := self.outbox.next_append(self._parts.now_ms(), lazily=True)) is not None:
+        while (
+            again
+            and (entries := self.outbox.next_append(self._parts.now_ms(), lazily=True)) is not None
+        ):
             append = self._parts.journal.append_soon(self._runs.says.on_condition(entries))
             result = await append.wait_outcome()
             self._append_done(AppendDone(result))
@@ -343,7 +342,7 @@ class UserActor(Reactor[UserMessage]):
         due = self.outbox.next_due
         return None if due is None else max(0.0, due - trio.current_time())
 
-    def _append(self, entries: list[Entry] | None) -> None:
+    def _append(self, entries: Sequence[Entry] | None) -> None:
         if entries is None:
             return
         reply = self._parts.journal.append_soon(self._runs.says.on_condition(entries))

@@ -88,7 +88,7 @@ class Says:
         else:
             reply.fail(_conflict(request))
 
-    def on_condition(self, entries: list[Entry]) -> list[Entry]:
+    def on_condition(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """The entries of an append, refused with `AlreadySaid` if one is a message that was kept
         before."""
         if not self._waiting:
