@@ -236,14 +236,13 @@ class Mailbox(Generic[M]):
 
     def take_nowait(self, limit: int) -> deque[M]:
         """Take at most `limit` messages, oldest first, possibly none; let waiting senders in."""
-        taken = self._messages or deque()
+        taken, self._messages = self._messages or deque(), ()
         count = len(taken)
         if count > self._peak:
             self._peak = count
         if count > limit:
-            taken, count = deque(taken.popleft() for _ in range(limit)), limit
-        else:
-            self._messages = ()
+            taken, self._messages = deque(taken.popleft() for _ in range(limit)), taken
+            count = limit
         self._in_hand = taken
         self._taken += count
         self._taken_since = self._waiting_since

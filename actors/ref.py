@@ -187,7 +187,9 @@ class Ref(Killable, Generic[M_contra]):
         if not self._mailbox.is_full:
             return self.request(request)
         self._check_alive()
-        ask = self._ask_of(request)
+        if not isinstance(request, Request):
+            raise NotARequest(self.name, request)
+        ask = Ask(request, Reply[R](self._answered))
         self._unanswered.add(ask.reply)  # before it waits: the actor may end as soon as it is in
         try:
             await self._mailbox.put(ask)  # type: ignore[arg-type]  # Ask[R], R any
@@ -206,17 +208,14 @@ class Ref(Killable, Generic[M_contra]):
         """
         if self._reason is not None or get_ident() != self._thread:
             self._check_alive()
-        ask = self._ask_of(request)
-        self._mailbox.put_nowait(ask)  # type: ignore[arg-type]  # Ask[R], R any
-        self._unanswered.add(ask.reply)
-        if self._probe is not NO_PROBE:
-            self._probe.told(self.name, request)
-        return ask.reply
-
-    def _ask_of(self, request: Request[R]) -> Ask[R]:
         if not isinstance(request, Request):
             raise NotARequest(self.name, request)
-        return Ask(request, Reply(self._answered))
+        reply: Reply[R] = Reply(self._answered)
+        self._mailbox.put_nowait(Ask(request, reply))  # type: ignore[arg-type]  # Ask[R], R any
+        self._unanswered.add(reply)
+        if self._probe is not NO_PROBE:
+            self._probe.told(self.name, request)
+        return reply
 
     def pipe(self, request: Request[R], to: Ref[N], wrap: Callable[[ReplyOutcome[R]], N]) -> None:
         """Send a request; `to` gets its outcome as the message `wrap(outcome)`.

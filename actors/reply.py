@@ -9,6 +9,7 @@ from typing import Any, Generic, Never, TypeVar
 
 import outcome
 import trio
+from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
 
 from greenroom.actors.guard import call_guarded
 from greenroom.actors.reactors.own_thread import WrongThread
@@ -94,7 +95,7 @@ class Reply(Generic[R]):
         """
         if self._value is _NONE_YET:
             self._enrol()
-            await trio.lowlevel.wait_task_rescheduled(self._abort)
+            await wait_task_rescheduled(self._abort)
         else:
             await trio.lowlevel.checkpoint()
         return self._value if self._error is None else self._raise()
@@ -121,7 +122,7 @@ class Reply(Generic[R]):
         """
         if self._value is _NONE_YET:
             self._enrol()
-            await trio.lowlevel.wait_task_rescheduled(self._abort)
+            await wait_task_rescheduled(self._abort)
         else:
             await trio.lowlevel.checkpoint()
         return self._outcome()
@@ -145,7 +146,7 @@ class Reply(Generic[R]):
     def _enrol(self) -> None:
         """The present task is the waiter."""
         self._check_free()
-        self._waiter = trio.lowlevel.current_task()
+        self._waiter = current_task()
         self.abandoned = False
 
     def _check_free(self) -> None:
@@ -160,7 +161,7 @@ class Reply(Generic[R]):
             self.settled(self)
         if self._waiter is not None:
             waiter, self._waiter = self._waiter, None
-            trio.lowlevel.reschedule(waiter)
+            reschedule(waiter)
         elif self._then is not None:
             then, self._then = self._then, None
             call_guarded("a callback of then() failed", then, self._outcome())

@@ -46,7 +46,8 @@ class Pump:
             or feed.redelivery.circuit is not Circuit.CLOSED
             or not 0 < events <= limits.frame_events
             or size > limits.frame_bytes
-            or not feed.has_room(limits)
+            or feed.unwritten_events > limits.frame_events
+            or feed.unwritten_bytes > limits.frame_bytes
         ):
             return None
         feed.hand(before + events, events, size)

@@ -123,17 +123,29 @@ class Emitter:
         is_required = self.requirement.displayed_within is not None
         if self.unsent is not None:
             await self.send_text()
+        before = self.spoken
         try:
             draft = self._draft(
                 kind, data, event, beside if key is None else Once(key, beside), key
             )
-            before = self.spoken
             self.spoken = before.after(step)
+            if kind in TERMINAL:
+                self.end = draft
             request = Emit(draft) if ask is None else AskUser(draft, ask)
-            receipt = await self._keep(request, kind, step, before)
+            reply = self._sent(request, step, before)
+            if reply is None:
+                reply = await self._sent_when_there_is_room(request, step, before)
+            record = await (reply.by_hand() if self.by_hand else reply.wait())
+        except (EventNotKept, AlreadySaid) as error:
+            self._take_back(step, before)
+            self.refused(error)
+            raise
         except tuple(REFUSALS) as error:
             self.refused(error)
             raise
+        if kind in TERMINAL:
+            self.ended = True
+        receipt = Receipt(record.id, record.kind, record.offset, record.at, self._lease)
         return await self.requirement.check(receipt) if is_required else receipt
 
     async def send_text(self) -> None:
@@ -157,27 +169,27 @@ class Emitter:
             self.refused(error)
             raise
 
-    async def _keep(self, request: Emit, kind: Kind, step: RunStep, before: Spoken) -> Receipt:
-        if kind in TERMINAL:
-            self.end = request.draft
+    def _sent(self, request: Emit, step: RunStep, before: Spoken) -> Reply[Record] | None:
+        """The place of the answer; None if the event must wait for room."""
         try:
-            try:
-                reply = self._request(request)
-            except MailboxFull:
-                if self.by_hand:
-                    raise
-                reply = await self._send_when_there_is_room(request)
+            return self._request(request)
+        except MailboxFull:
+            if not self.by_hand:
+                return None
+            self._take_back(step, before)
+            raise
         except BaseException:
             self._take_back(step, before)
             raise
+
+    async def _sent_when_there_is_room(
+        self, request: Emit, step: RunStep, before: Spoken
+    ) -> Reply[Record]:
         try:
-            record = await (reply.by_hand() if self.by_hand else reply.wait())
-        except (EventNotKept, AlreadySaid):
+            return await self._send_when_there_is_room(request)
+        except BaseException:
             self._take_back(step, before)
             raise
-        if kind in TERMINAL:
-            self.ended = True
-        return Receipt(record.id, record.kind, record.offset, record.at, self._lease)
 
     def _take_back(self, step: RunStep, before: Spoken) -> None:
         if not self.closed:

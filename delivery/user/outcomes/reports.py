@@ -110,9 +110,8 @@ class Account:
 
     def kept(self, records: Sequence[Record]) -> None:
         """These records are durable now."""
-        if records:
-            self._await(records)
-            self._observer.accepted(records)
+        self._await(records)
+        self._observer.accepted(records)
 
     def replayed(self, records: Iterable[Record], received: Callable[[int], bool]) -> None:
         """These records were accepted earlier; those with `received(offset)` count already."""

@@ -63,6 +63,10 @@ _COUNTED: Final = (
 _labels_of: Final = attrgetter("kind", "event_class")
 
 
+_LIVE: Final = ("false",)
+_REPLAYED: Final = ("true",)
+
+
 class Counts:
     """One counter or gauge, a number for each of its labels."""
 
@@ -206,13 +210,16 @@ class Metrics(Observer, Collector):
         self._counts["emits_refused"].add(reason, by=events)
 
     def sent(self, events: int, size: int, *, replay: bool) -> None:
-        labels = ("true",) if replay else ("false",)
+        labels = _REPLAYED if replay else _LIVE
         self._sent[labels] += events
         self._sent_bytes[labels] += size
 
     def received(self, kind: Kind, seconds: float, events: int = 1) -> None:
-        event_class = class_of(kind)
-        self._received.add(kind, event_class, by=events)
+        labels = kind, event_class = kind, class_of(kind)
+        if labels in self._received.values:
+            self._received.values[labels] += events
+        else:
+            self._received.add(*labels, by=events)
         self._received_seconds[event_class,].observe(seconds, events)
 
     def displayed(self, kind: Kind, seconds: float) -> None:

@@ -20,6 +20,10 @@ from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
 
+REPORT_EVENTS, REPORT_BYTES = FRAME_EVENTS // 2, FRAME_BYTES // 2
+"""What is written before the user actor hears of it."""
+
+
 class FrameWriter:
     """Writes one frame after another, and waits for none.
 
@@ -79,9 +83,11 @@ class FrameWriter:
 
     def write_events(self, frame: bytes, through: int) -> bool:
         """Write a frame with events through this offset. Returns False when the socket is gone."""
-        if not self.write(frame):
-            return False
         size = len(frame)
+        if size > wire.LARGE_BYTES and self.announced:
+            self._socket.send_text(wire.large(size))
+        if not self._socket.send_text(frame):
+            return False
         self.pulse.wrote(through, size)
         if self._bytes.waiting:
             self._unwritten.append(_Unwritten(self._bytes.given, through, size))
@@ -140,8 +146,7 @@ class WrittenCount:
         """Count a frame of new events. True when it is time to report: every half frame, so that
         the window of two frames never runs dry."""
         self._unreported_bytes += size
-        events = through - self._reported
-        if events < FRAME_EVENTS // 2 and self._unreported_bytes < FRAME_BYTES // 2:
+        if through - self._reported < REPORT_EVENTS and self._unreported_bytes < REPORT_BYTES:
             return False
         self._reported, self._unreported_bytes = through, 0
         return True

@@ -70,10 +70,10 @@ class Pulse:
         """A frame with events through this offset was written."""
         self._at_most += size
         is_short = self._at_most < SLOWEST or self._is_short()
-        if size <= LARGE_BYTES and not self._frames and is_short:
-            self._left = max(self._left, through)  # it is as good as gone
-        else:
+        if size > LARGE_BYTES or self._frames or not is_short:
             self._keep(through, size)
+        elif through > self._left:
+            self._left = through  # it is as good as gone
 
     def replied(self, size: int) -> None:
         """Another frame was written."""
