@@ -24,6 +24,7 @@ from greenroom.actors.machine.step import (
     Next,
     Postpone,
     StartTimer,
+    Step,
     Stop,
 )
 
@@ -179,7 +180,12 @@ class MachineRunner(Generic[S, D, C]):
         if fired or self._queue:
             self._queue.append(event)
         else:
-            self._take(event)
+            step = self.machine.step(self.state, self.data, event)
+            target, data, commands = step
+            if target is None and not self._due and ACTION_TYPES.isdisjoint(map(type, commands)):
+                self.data = data  # most steps
+                return [*commands]  # type: ignore[list-item]  # no action is among them
+            self._apply(step, event)
         if self._queue:
             self._settle(event)
         due, self._due = self._due, []
@@ -213,12 +219,11 @@ class MachineRunner(Generic[S, D, C]):
         return entry is not None and entry.serial == fired.serial
 
     def _take(self, event: object) -> None:
-        """One step. All that can fail comes first, so that a failed step changes nothing."""
-        target, data, commands = self.machine.step(self.state, self.data, event)
-        if target is None and ACTION_TYPES.isdisjoint(map(type, commands)):  # most steps
-            self.data = data
-            self._due += commands  # type: ignore[arg-type]  # no action is among them
-            return
+        self._apply(self.machine.step(self.state, self.data, event), event)
+
+    def _apply(self, step: Step[S, D, C], event: object) -> None:
+        """All that can fail comes first, so that a failed step changes nothing."""
+        target, data, commands = step
         state = self.state if target is None else target
         effects = self._effects(state)
         if state is not self.state:

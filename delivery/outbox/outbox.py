@@ -68,6 +68,7 @@ class Outbox(Drafts[T]):
         self._feeds: dict[ConnectionId, Feed] = {}
         self._marks_in_flight: Sequence[Mark] = ()
         self._beside_in_flight: Sequence[Entry] = ()
+        self._more_in_flight = False  # than events
         self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach, self.last)
         self._notes = Notes()
         self.notes_kept: Sequence[Entry] = ()
@@ -96,9 +97,11 @@ class Outbox(Drafts[T]):
         self._drafts_in_flight, self._waiting = drafts, []
         self._tokens_in_flight, self._tokens = self._tokens, []
         self._beside_in_flight = beside(drafts, records)
-        if lazily or self._marks or self._notes.waiting or self._sessions.has_received:
-            return [*records, *self._take_lazy(at, lazily=lazily), *self._beside_in_flight]
-        return [*records, *self._beside_in_flight] if self._beside_in_flight else records
+        more = lazily or self._marks or self._notes.waiting or self._sessions.has_received
+        if not (more or self._beside_in_flight):
+            return records
+        self._more_in_flight = True
+        return [*records, *self._take_lazy(at, lazily=lazily), *self._beside_in_flight]
 
     def _take_lazy(self, at: int, *, lazily: bool) -> Iterable[Entry]:
         """The cursors, marks and notes that are written now."""
@@ -122,15 +125,18 @@ class Outbox(Drafts[T]):
         """The batch in flight is durable: return its records and tokens, and the next commands."""
         records, self._in_flight = self._in_flight or (), None
         tokens = self._tokens_in_flight
-        self._drafts_in_flight = self._tokens_in_flight = self._marks_in_flight = ()
-        kept, beside_events = self._notes.kept(), self._beside_in_flight
-        self.notes_kept = (*kept, *beside_events) if beside_events else kept
-        self._sessions.kept()
+        self._drafts_in_flight = self._tokens_in_flight = ()
+        self.notes_kept = ()
+        if self._more_in_flight:
+            self._more_in_flight, self._marks_in_flight = False, ()
+            self._sessions.kept()
+            self.notes_kept = (*self._notes.kept(), *self._beside_in_flight)
         return records, tokens, self.followed(records)
 
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
-        lost, self._lazy_since = super().append_failed(), -math.inf
+        lost, self._more_in_flight = super().append_failed(), False
+        self._lazy_since = -math.inf
         marks, self._marks_in_flight = self._marks_in_flight, ()
         self._marks = {_key(mark): mark for mark in marks} | self._marks
         self._notes.not_kept()
