@@ -123,8 +123,7 @@ class Outbox(Drafts[T]):
 
     def appended(self) -> tuple[Sequence[Record], Sequence[T], list[OutboxCommand]]:
         """The batch in flight is durable: return its records and tokens, and the next commands."""
-        records, self._in_flight = self._in_flight or (), None
-        tokens = self._tokens_in_flight
+        records, tokens, self._in_flight = self._in_flight or (), self._tokens_in_flight, None
         self._drafts_in_flight = self._tokens_in_flight = ()
         self.notes_kept = ()
         if self._more_in_flight:
@@ -135,8 +134,7 @@ class Outbox(Drafts[T]):
 
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
-        lost, self._more_in_flight = super().append_failed(), False
-        self._lazy_since = -math.inf
+        lost, self._more_in_flight, self._lazy_since = super().append_failed(), False, -math.inf
         marks, self._marks_in_flight = self._marks_in_flight, ()
         self._marks = {_key(mark): mark for mark in marks} | self._marks
         self._notes.not_kept()
@@ -161,8 +159,7 @@ class Outbox(Drafts[T]):
         return commands
 
     def trimmed(self, through: int) -> None:
-        """The journal has forgotten everything through this offset: who asks for it comes too
-        late."""
+        """The journal has forgotten everything through this offset: to ask for it is too late."""
         self.first = max(self.first, through + 1)
 
     # Connections

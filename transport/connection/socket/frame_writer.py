@@ -19,7 +19,6 @@ from greenroom.transport.connection.socket.pulse import Pulse
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
-
 REPORT_EVENTS, REPORT_BYTES = FRAME_EVENTS // 2, FRAME_BYTES // 2
 """What is written before the user actor hears of it."""
 
