@@ -45,7 +45,8 @@ class EventClass(enum.StrEnum):
     __hash__ = str.__hash__  # as for Kind
 
 
-PROGRESS = frozenset({Kind.AGENT_THINKING, Kind.PARTIAL_RESULT, Kind.SUPERSEDED})
+TEXTS = frozenset({Kind.AGENT_THINKING, Kind.PARTIAL_RESULT})
+PROGRESS = TEXTS | {Kind.SUPERSEDED}
 ASK_ENDS = frozenset({Kind.INPUT_ANSWERED, Kind.INPUT_CLOSED})
 ASK_KINDS = ASK_ENDS | {Kind.INPUT_REQUESTED}
 TERMINAL = frozenset({Kind.AGENT_COMPLETED, Kind.AGENT_FAILED})

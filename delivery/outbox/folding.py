@@ -16,10 +16,8 @@ import orjson
 
 from greenroom.delivery.events.draft import superseded
 from greenroom.delivery.events.ids import RunId
-from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.kinds import TEXTS, Kind
 from greenroom.delivery.events.record import Record
-
-FOLDABLE = frozenset({Kind.AGENT_THINKING, Kind.PARTIAL_RESULT})
 
 
 @attrs.frozen
@@ -38,7 +36,7 @@ def fold(records: Sequence[Record]) -> Folded:
     """
     left: list[Record] = []
     gone = 0
-    for foldable, stretch in groupby(records, lambda record: record.kind in FOLDABLE):
+    for foldable, stretch in groupby(records, lambda record: record.kind in TEXTS):
         if foldable:
             events = list(stretch)
             stays = _what_stays(events)

@@ -18,7 +18,7 @@ from greenroom.delivery.errors import AlreadySaid, EventNotKept, UserUnavailable
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import BadEvent, Beside, Draft, Once, draft
 from greenroom.delivery.events.ids import AskId, EventId, IdSource, RunId
-from greenroom.delivery.events.kinds import JSON, TERMINAL, Kind
+from greenroom.delivery.events.kinds import JSON, TERMINAL, TEXTS, Kind
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.observer import EmitRefusal
 from greenroom.delivery.run.failures.failure import RunFailure
@@ -267,4 +267,5 @@ class Emitter:
             data=data,
             say=say,
             beside=beside,
+            plain=kind in TEXTS,  # a str and numbers of ours
         )

@@ -274,9 +274,13 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             logger.warning("position lost: %d follows %d", records[0].offset, through)
             self._feed(GapSeen())
             return
-        self._obey(self.runner.handle(news))
-        if through is None or records[-1].offset > through:  # else they are sent again
-            self._through = records[-1].offset
+        sender, last = self.runner.data.sender, records[-1].offset
+        if sender is None:
+            self._obey(self.runner.handle(news))  # no row takes it
+        elif not self.writer.write_events(sender.frame(records, replay=news.replay), last):
+            self._note_gone()  # both as the row of READY, where the sender is made, commands it
+        if through is None or last > through:  # else they are sent again
+            self._through = last
         self._user.observer.sent(len(records), size_of(records), replay=news.replay)
 
     def frame_of(

@@ -1,17 +1,20 @@
 """Numbers for operators in Prometheus format: an observer that counts, and gauges read at a scrape.
 
-What happens is counted in plain dicts (one thread, no locks); what *is* (backlog, mailboxes,
+What happens is counted in plain dicts, in one thread; what *is* (backlog, mailboxes,
 phases) is read only at a scrape. Each runtime has its own; nothing is global.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from threading import Lock
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -23,7 +26,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from greenroom.delivery.events.kinds import Kind, class_of
+from greenroom.delivery.events.kinds import EventClass, Kind, class_of
 from greenroom.delivery.observer import (
     Breaker,
     Dropped,
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     from greenroom.delivery.events.policy import LetterLevel
     from greenroom.delivery.events.record import Record
 
+N = TypeVar("N")
+
 MOST_SERIES = 200
 """Label sets of one metric. Further ones count under `other`."""
 
@@ -62,6 +67,9 @@ _COUNTED: Final = (
 
 _labels_of: Final = attrgetter("kind", "event_class")
 
+
+NOTED: Final = 256
+"""Appends, or accepted events, that are noted before they are counted."""
 
 _LIVE: Final = ("false",)
 _REPLAYED: Final = ("true",)
@@ -96,6 +104,12 @@ class Tally:
         """`le` means less or equal, so a value on the edge falls in the bucket below."""
         self.counts[bisect_left(self._edges, value)] += times
         self.sum += value * times
+
+    def observe_all(self, values: Sequence[float]) -> None:
+        """Each of the values once."""
+        for place, times in Counter(map(partial(bisect_left, self._edges), values)).items():
+            self.counts[place] += times
+        self.sum += sum(values)
 
 
 class Buckets:
@@ -139,6 +153,9 @@ class Metrics(Observer, Collector):
         self._buckets = {m.name: Buckets(m) for m in METRICS if m.type == "histogram"}
         self._counts["build_info"].add(_version())
         # Counted for each event or frame: all their labels are known, as `METRICS` lists them.
+        self._counting = Lock()
+        self._newly_accepted: list[tuple[Kind, EventClass]] = []
+        self._new_appends: list[tuple[float, int, int]] = []
         self._accepted = self._counts["events_accepted"].values
         self._received = self._counts["events_received"]  # maybe a `superseded`, which is not known
         self._sent = self._counts["events_sent"].values
@@ -160,6 +177,7 @@ class Metrics(Observer, Collector):
 
     def collect(self) -> Iterable[Family]:
         """Called at every scrape, by a registry."""
+        self._count_noted()
         seen = self._look()
         return [*self._numbers(seen), *(_histogram(each) for each in self._buckets.values())]
 
@@ -169,6 +187,7 @@ class Metrics(Observer, Collector):
 
     def totals(self) -> Totals:
         """The sums over all labels of what the last hour shows."""
+        self._count_noted()
         counted = {name: sum(self._counts[metric].values.values()) for name, metric in _COUNTED}
         breakers = self._counts["breakers"].values
         levels = {
@@ -194,6 +213,7 @@ class Metrics(Observer, Collector):
 
     def so_far(self) -> Values:
         """The counters since the start, and the gauges that are kept as counts."""
+        self._count_noted()
         return {name: counts.values for name, counts in self._counts.items()}
 
     def _numbers(self, seen: Values) -> Iterator[Family]:
@@ -203,8 +223,9 @@ class Metrics(Observer, Collector):
     # Events
 
     def accepted(self, records: Sequence[Record]) -> None:
-        for labels in map(_labels_of, records):
-            self._accepted[labels] += 1
+        self._newly_accepted.extend(map(_labels_of, records))
+        if len(self._newly_accepted) >= NOTED:
+            self._count_noted()
 
     def emit_refused(self, reason: EmitRefusal, events: int = 1) -> None:
         self._counts["emits_refused"].add(reason, by=events)
@@ -274,9 +295,21 @@ class Metrics(Observer, Collector):
     # The journal
 
     def appended(self, seconds: float, entries: int, size: int) -> None:
-        self._append_seconds.observe(seconds)
-        self._append_entries.observe(entries)
-        self._appended_bytes[()] += size
+        self._new_appends.append((seconds, entries, size))
+        if len(self._new_appends) >= NOTED:
+            self._count_noted()
+
+    def _count_noted(self) -> None:
+        """Count what was only noted when it happened: many at once take a tenth of the steps. A
+        registry of an embedding service may ask in another thread while more is noted."""
+        with self._counting:
+            for labels, events in Counter(_taken(self._newly_accepted)).items():
+                self._accepted[labels] += events
+            if appends := _taken(self._new_appends):
+                seconds, entries, sizes = zip(*appends, strict=True)
+                self._append_seconds.observe_all(seconds)
+                self._append_entries.observe_all(entries)
+                self._appended_bytes[()] += sum(sizes)
 
     def append_failed(self, error: str) -> None:
         self._counts["journal_appends_failed"].add(error)
@@ -333,6 +366,13 @@ def bounded(known: Mapping[Labels, object], labels: Labels) -> Labels:
     if labels in known or len(known) < MOST_SERIES:
         return labels
     return ("other",) * len(labels)
+
+
+def _taken(noted: list[N]) -> list[N]:
+    """What was noted up to now; what is noted meanwhile stays."""
+    taken = noted[:]
+    del noted[: len(taken)]
+    return taken
 
 
 def _number(metric: Metric, values: Mapping[Labels, float]) -> Family:
