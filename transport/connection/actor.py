@@ -151,7 +151,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self._settings = settings
         self._validity = validity
         self._heard = False
-        self._heard_at = trio.current_time()
+        self._heard_at = self._opened = trio.current_time()
         self._beside = beside
         self._rates = rates
         self._acked = 0  # the last offset that the client acknowledged
@@ -161,7 +161,6 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self._reader = FrameReader(settings.decoder, settings.limits, user.observer)
         self._through: int | None = None  # the last offset of what there was to send
         self._page_position: int | None = None  # the end of a page of history that is being sent
-        self._opened = trio.current_time()
         self._close_code: CloseCode | None = None
         self._cut_for: CloseCode | None = None
         self._given_up = False
@@ -277,8 +276,8 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         sender, last = self.runner.data.sender, records[-1].offset
         if sender is None:
             self._obey(self.runner.handle(news))  # no row takes it
-        elif not self.writer.write_events(sender.frame(records, replay=news.replay), last):
-            self._note_gone()  # both as the row of READY, where the sender is made, commands it
+        else:  # what the row of READY, where the sender is made, comes to
+            self._write_events(sender.frame(records, replay=news.replay), last)
         if through is None or last > through:  # else they are sent again
             self._through = last
         self._user.observer.sent(len(records), size_of(records), replay=news.replay)
@@ -323,11 +322,9 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
     # What goes out
 
     def perform(self, command: ConnectionCommand) -> None:
-        if type(command) is SendEvents:  # nearly always
-            if not self.writer.write_events(command.frame, command.through):
-                self._note_gone()
-            return
         match command:
+            case SendEvents(frame, through):
+                self._write_events(frame, through)
             case Tell(message):
                 if type(message) is Acked:
                     self.writer.pulse.arrived(message.offset)
@@ -352,6 +349,10 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             return  # it would be old news by the time it left
         self._write(frame)
         self.writer.pulse.replied(len(frame))
+
+    def _write_events(self, frame: bytes, through: int) -> None:
+        if not self.writer.write_events(frame, through):
+            self._note_gone()
 
     def _write(self, frame: bytes) -> None:
         if not self.writer.write(frame):
