@@ -219,7 +219,12 @@ BUGS = [
         "superseded(gone[0], gone[-1].offset + 1)",
     ),
     Bug("a merged answer is backwards", "folding", "[*reversed(texts), ", "[*texts, "),
-    Bug("critical events are folded", "folding", "{Kind.AGENT_THINKING,", "{Kind.FINAL_REPORT,"),
+    Bug(
+        "critical events are folded",
+        "folding",
+        "record.kind in TEXTS",
+        "record.kind in {Kind.FINAL_REPORT, Kind.PARTIAL_RESULT}",
+    ),
     Bug("a wait ends a stage early", "receipts", ".stage >= stage:", ".stage >= stage - 1:"),
     Bug("what was erased stays at hand", "tail", "each.offset <= through else", "False else"),
     Bug("a mark outlives its event", "user_log", "if key[0] not in offsets", ""),
