@@ -220,6 +220,12 @@ BUGS = [
     ),
     Bug("a merged answer is backwards", "folding", "[*reversed(texts), ", "[*texts, "),
     Bug(
+        "the newest events go out before older ones",
+        "pump",
+        "            feed.handed != before\n            or not feed.live\n",
+        "            not feed.live\n",
+    ),
+    Bug(
         "critical events are folded",
         "folding",
         "record.kind in TEXTS",

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 import trio
@@ -384,6 +385,27 @@ def test_labels_that_never_end_stop_at_a_bound() -> None:
     mismatches = samples["greenroom_id_mismatches_total"]
     assert len(mismatches) == MOST_SERIES + 1
     assert sum(mismatches.values()) == 10 * MOST_SERIES
+
+
+def test_no_append_is_missed_while_another_thread_scrapes() -> None:
+    """A registry of an embedding service may have a thread of its own."""
+    metrics, appends = Metrics(), 20_000
+    done = Event()
+
+    def scrape() -> None:
+        while not done.is_set():
+            metrics.expose()
+
+    thread = Thread(target=scrape)
+    thread.start()
+    for _ in range(appends):
+        metrics.appended(0.001, 2, 30)
+    done.set()
+    thread.join()
+    samples = parsed(metrics.expose("application/openmetrics-text")[0].decode())
+    assert sum(samples["greenroom_journal_append_seconds_count"].values()) == appends
+    assert sum(samples["greenroom_journal_append_entries_sum"].values()) == 2 * appends
+    assert sum(samples["greenroom_journal_appended_bytes_total"].values()) == 30 * appends
 
 
 def test_two_runtimes_in_one_process_count_apart() -> None:
