@@ -90,7 +90,7 @@ class Counts:
             self.values[key] = self.values.get(key, 0) + by
 
 
-class Tally:
+class Spread:
     """How many values fell in each bucket of a histogram, and their sum."""
 
     __slots__ = ("_edges", "counts", "sum")
@@ -113,28 +113,30 @@ class Tally:
 
 
 class Buckets:
-    """One histogram: a tally for each of its labels."""
+    """One histogram: the spread of its values, for each of its labels."""
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self._edges = metric.buckets
         self._none = (0,) * (len(metric.buckets) + 1)
-        self.tallies: dict[Labels, Tally] = {labels: Tally(self._edges) for labels in metric.known}
+        self.spreads: dict[Labels, Spread] = {
+            labels: Spread(self._edges) for labels in metric.known
+        }
 
     def observe(self, value: float, *labels: str, times: int = 1) -> None:
         self.of(*labels).observe(value, times)
 
-    def of(self, *labels: str) -> Tally:
+    def of(self, *labels: str) -> Spread:
         """The numbers of these labels."""
-        tally = self.tallies.get(labels)
-        if tally is None:
-            tally = self.tallies.setdefault(bounded(self.tallies, labels), Tally(self._edges))
-        return tally
+        spread = self.spreads.get(labels)
+        if spread is None:
+            spread = self.spreads.setdefault(bounded(self.spreads, labels), Spread(self._edges))
+        return spread
 
     def total(self, group_of: Callable[[Labels], Labels | None] = tuple) -> Sequence[int]:
         """How many fell in each bucket, of the labels that have a group."""
-        tallies = self.tallies.items()
-        chosen = [each.counts for labels, each in tallies if group_of(labels) is not None]
+        spreads = self.spreads.items()
+        chosen = [each.counts for labels, each in spreads if group_of(labels) is not None]
         return tuple(sum(bucket) for bucket in zip(*chosen, strict=True)) or self._none
 
 
@@ -163,7 +165,7 @@ class Metrics(Observer, Collector):
         self._append_seconds = self._buckets["journal_append_seconds"].of()
         self._append_entries = self._buckets["journal_append_entries"].of()
         self._appended_bytes = self._counts["journal_appended_bytes"].values
-        self._received_seconds = self._buckets["event_received_seconds"].tallies
+        self._received_seconds = self._buckets["event_received_seconds"].spreads
         edges = {name: self._buckets[f"event_{name}"].metric.buckets for name in TIMES}
         self.hour: LastHour = LastHour(self.totals, edges)
         self.registry: CollectorRegistry = CollectorRegistry(auto_describe=False)
@@ -387,9 +389,9 @@ def _histogram(buckets: Buckets) -> Family:
     metric = buckets.metric
     family = HistogramMetricFamily(PREFIX + metric.name, metric.about, labels=metric.labels)
     edges = [*(str(edge) for edge in metric.buckets), "+Inf"]
-    for labels, tally in buckets.tallies.items():
-        cumulative = zip(edges, accumulate(tally.counts), strict=True)
-        family.add_metric(labels, list(cumulative), sum_value=tally.sum)
+    for labels, spread in buckets.spreads.items():
+        cumulative = zip(edges, accumulate(spread.counts), strict=True)
+        family.add_metric(labels, list(cumulative), sum_value=spread.sum)
     return family
 
 
