@@ -117,11 +117,9 @@ class Buckets:
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
-        self._edges = metric.buckets
-        self._none = (0,) * (len(metric.buckets) + 1)
-        self.spreads: dict[Labels, Spread] = {
-            labels: Spread(self._edges) for labels in metric.known
-        }
+        edges = self._edges = metric.buckets
+        self._none = (0,) * (len(edges) + 1)
+        self.spreads: dict[Labels, Spread] = {each: Spread(edges) for each in metric.known}
 
     def observe(self, value: float, *labels: str, times: int = 1) -> None:
         self.of(*labels).observe(value, times)
