@@ -51,7 +51,8 @@ class Pump:
         ):
             return None
         feed.hand(before + events, events, size)
-        self._retries.sent(feed)
+        if feed.redelivery.due is None:
+            self._retries.sent(feed)
         return HandRecords(feed.connection, newest, False)
 
     def falls_behind(self, feed: Feed, before: int, size: int) -> bool:

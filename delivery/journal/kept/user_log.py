@@ -86,7 +86,8 @@ class UserLog:
         self.records.append(record)
         self.numbers.append(number)
         self.unsettled.setdefault(record.event_class, record)
-        self._keep_said(record)
+        if record.say is not None:
+            self._keep_said(record)
         self.threads.keep_record(record, self.runs.opened)
         if record.kind in RUN_TURNS:
             self.runs.keep_record(record)

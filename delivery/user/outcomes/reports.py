@@ -110,7 +110,13 @@ class Account:
 
     def kept(self, records: Sequence[Record]) -> None:
         """These records are durable now."""
-        self._await(records)
+        if len(records) == 1:  # nearly always
+            record, waiting = records[0], self._unreceived
+            waiting[record.offset] = record.kind, record.at
+            if len(waiting) > UNRECEIVED:
+                self._forget_oldest()
+        else:
+            self._await(records)
         self._observer.accepted(records)
 
     def replayed(self, records: Iterable[Record], received: Callable[[int], bool]) -> None:
@@ -148,13 +154,12 @@ class Account:
         return [offset for offset in self._unreceived if after < offset <= through]
 
     def _await(self, records: Sequence[Record]) -> None:
+        kinds_and_times = map(_kind_and_time_of, records)
+        self._unreceived.update(zip(map(_offset_of, records), kinds_and_times, strict=True))
+        self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
         waiting = self._unreceived
-        if len(records) == 1:  # nearly always
-            record = records[0]
-            waiting[record.offset] = (record.kind, record.at)
-        else:
-            kinds_and_times = map(_kind_and_time_of, records)
-            waiting.update(zip(map(_offset_of, records), kinds_and_times, strict=True))
         while len(waiting) > UNRECEIVED:
             del waiting[next(iter(waiting))]
 

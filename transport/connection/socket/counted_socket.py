@@ -166,7 +166,7 @@ class CountedSocket(WebSocketConnection):
 
         Looks at `closed` before each: once either side has closed, no data may follow (§5.5.1).
         """
-        if self.closed is not None:
+        if self._is_whole and self.closed is not None:
             return False
         self.writer.write(text_frame(text))
         return not self.writer.is_broken
