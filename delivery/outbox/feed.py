@@ -169,7 +169,7 @@ class Feed:
         return last - self.handed > events or self.bytes_behind > size
 
     def hand(self, through: int, events: int, size: int) -> None:
-        """The connection is handed a frame of so many events and bytes; advance past them."""
+        """The connection is handed a frame through this offset; advance past it."""
         self.handed = through
         self.unwritten.append((through, events, size))
         self.unwritten_events += events

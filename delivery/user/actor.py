@@ -232,7 +232,7 @@ class UserActor(Reactor[UserMessage]):
             self._catch_up.look()
 
     def _kept(self) -> None:
-        """The journal has what it was given last."""
+        """The journal has kept the batch in flight."""
         outbox = self.outbox
         records, replies, commands = outbox.appended()
         for record, reply in zip(records, replies, strict=True):

@@ -222,7 +222,9 @@ BUGS = [
     Bug(
         "the newest events go out before those of the page that is read",
         "pump",
-        "            feed.handed != before\n            or not feed.live\n            or feed.reading_until is not None\n            or",
+        "            feed.handed != before\n"
+        "            or not feed.live\n"
+        "            or feed.reading_until is not None\n            or",
         "            ",
     ),
     Bug(
