@@ -24,7 +24,6 @@ from greenroom.actors.machine.step import (
     Next,
     Postpone,
     StartTimer,
-    Step,
     Stop,
 )
 
@@ -180,12 +179,7 @@ class MachineRunner(Generic[S, D, C]):
         if fired or self._queue:
             self._queue.append(event)
         else:
-            step = self.machine.step(self.state, self.data, event)
-            target, data, commands = step
-            if target is None and not self._due and ACTION_TYPES.isdisjoint(map(type, commands)):
-                self.data = data  # most steps
-                return [*commands]  # type: ignore[list-item]  # no action is among them
-            self._apply(step, event)
+            self._take(event)
         if self._queue:
             self._settle(event)
         due, self._due = self._due, []
@@ -219,11 +213,12 @@ class MachineRunner(Generic[S, D, C]):
         return entry is not None and entry.serial == fired.serial
 
     def _take(self, event: object) -> None:
-        self._apply(self.machine.step(self.state, self.data, event), event)
-
-    def _apply(self, step: Step[S, D, C], event: object) -> None:
-        """All that can fail comes first, so that a failed step changes nothing."""
-        target, data, commands = step
+        """One step. All that can fail comes first, so that a failed step changes nothing."""
+        target, data, commands = self.machine.step(self.state, self.data, event)
+        if target is None and ACTION_TYPES.isdisjoint(map(type, commands)):  # most steps
+            self.data = data
+            self._due += commands  # type: ignore[arg-type]  # no action is among them
+            return
         state = self.state if target is None else target
         effects = self._effects(state)
         if state is not self.state:
