@@ -91,7 +91,7 @@ _MEANINGS: Final = (  # the first that is of an error counts
         "cannot be reached",
         "start it, or mend the network; the journal then continues by itself",
         AWAY,
-        ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS"),
+        ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "non local key"),
     ),
     _Meaning(JournalBusy, "is busy", "try again", words=("BUSY ",)),
 )

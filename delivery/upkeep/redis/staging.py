@@ -47,13 +47,15 @@ return {'removed'}
 # ARGV: the epoch, the number and the id of the commit before this one, the id of this one, the
 # number of its last record or nothing, the id of the import, what the keys begin with there and
 # here; then a field for each removal. The stream is emptied: it does not have this commit, so
-# servers read all when they look.
+# servers read all when they look. It names a key that is never there before it writes: if the slot
+# of a cluster moves, Redis stops it at that, and not in the middle.
 _TAKE: Final = """
 local epoch, commit, append =
     unpack(redis.call('HMGET', KEYS[1], 'epoch', 'commit', 'append'))
 if epoch ~= ARGV[1] then return {'epoch', epoch or ''} end
 if commit ~= ARGV[2] or append ~= ARGV[3] then return {'behind'} end
 if redis.call('GET', KEYS[4]) ~= ARGV[6] then return {'another'} end
+redis.call('EXISTS', KEYS[4] .. ':never')
 redis.call('XTRIM', KEYS[3], 'MAXLEN', 0)
 for n = 6, #KEYS do redis.call('HDEL', KEYS[n], ARGV[n + 3]) end
 while true do
