@@ -189,6 +189,32 @@ async def test_a_commit_that_empties_a_hash_and_fills_it_again_is_whole_while_it
         assert await read_offsets(journal) == [1, 2, 3]
 
 
+def test_an_import_whose_slot_begins_to_move_changes_nothing(
+    cluster: RedisCluster,
+) -> None:
+    from coredis.exceptions import ResponseError
+
+    from greenroom.delivery.journal.redis.rows import Change
+    from greenroom.delivery.upkeep.redis.staging import staging
+    from greenroom.delivery.upkeep.redis.whole_redis import held
+
+    name = named(next(_names), 2)
+    source, target = cluster.servers[2], cluster.servers[1]
+    root = f"greenroom:{{{name}}}"
+    with held(cluster.url(name), "the-epoch") as mirror:
+        with mirror.database as database:
+            database.execute("INSERT INTO meta VALUES ('a', 'b')")
+        with staging(mirror.holding) as stage:
+            stage.bring([Change("meta", None, (each,), (each, "x")) for each in "cd"])
+            stage.bring([Change("ban", "zoe", ("zoe",), ("zoe", 1))])
+            before = [source.command("HGETALL", f"{root}{each}") for each in ("", ":rows:meta")]
+            refused = pytest.raises(ResponseError, match="non local key")
+            with cluster.moving(name, source, target), refused:
+                stage.take()
+    after = [target.command("HGETALL", f"{root}{each}") for each in ("", ":rows:meta")]
+    assert after == before
+
+
 async def test_nodes_hear_of_each_other_through_channels_of_the_shard(
     cluster: RedisCluster, name: str
 ) -> None:
