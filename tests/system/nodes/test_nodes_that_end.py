@@ -22,15 +22,15 @@ from tests.system.tab import Tab
 
 
 @pytest.mark.parametrize(
-    ("kind", "many"),
+    ("kind", "many", "events"),
     [
-        pytest.param("postgres", 3, marks=NEEDS_POSTGRES),
-        pytest.param("redis", 2, marks=NEEDS_REDIS),
+        pytest.param("postgres", 3, 20, marks=NEEDS_POSTGRES),
+        pytest.param("redis", 2, 4, marks=NEEDS_REDIS),
     ],
 )
 @pytest.mark.requirement("R27", "R34")
 async def test_nodes_are_restarted_one_after_the_other_and_nothing_is_lost_or_shown_twice(
-    tmp_path: Path, kind: str, many: int
+    tmp_path: Path, kind: str, many: int, events: int
 ) -> None:
     paced = {"PIECES": "5", "PACE": "0.1"}
     async with open_cluster(tmp_path, engine(kind, "rolling"), nodes=many, **paced) as cluster:
@@ -38,16 +38,16 @@ async def test_nodes_are_restarted_one_after_the_other_and_nothing_is_lost_or_sh
         weather, nodes = Weather(), cluster.nodes
         storms = [
             Wanderer(user, tab_of(user, nodes[0]), nodes, weather, random.Random(user))
-            for user in ("ann", "bob", "cyd", "dan", "eve", "fay")[: 2 if kind == "redis" else 6]
+            for user in ("ann", "bob", "cyd", "dan", "eve", "fay")[: 2 * many]
         ]
         with trio.fail_after(300):
             async with trio.open_nursery() as people:
                 for storm in storms:
                     people.start_soon(storm.live)
                 for node in nodes:
-                    await cluster.place.accept(20)
+                    await cluster.place.accept(events)
                     await node.stop()
-                    await cluster.place.accept(20)
+                    await cluster.place.accept(events)
                     await node.start()
                 weather.is_over = True
             async with trio.open_nursery() as people:
