@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import apsw
 
 from greenroom.delivery.journal.redis.nodes.node_tables import NODES
-from greenroom.delivery.journal.redis.rows import Change, Row
+from greenroom.delivery.journal.redis.rows import Changed, Key, KeyOf, Row
 from greenroom.delivery.journal.sqlite import schema
 from greenroom.delivery.journal.sqlite.file import plan_once
 
@@ -68,15 +70,15 @@ class Copy:
         """The number and the id of the newest record."""
         return next(iter(self.database.execute(_NEWEST)), None)
 
-    def apply(self, changes: Iterable[Change]) -> None:
+    def apply(self, changed: Changed) -> None:
         """Carry out changes that Redis kept and this copy has not."""
         with self._without_triggers():
-            for change in changes:
-                table = self._table(change.table)
-                if change.row is not None:
-                    self.database.execute(table.set_row(len(change.row)), change.row)
-                else:
-                    self.database.execute(table.remove, change.key)
+            for table, rows in changed.rows.items():
+                self._table(table).change(self.database, rows)
+
+    def key_of(self, table: str) -> KeyOf:
+        """What finds the key in a row of a table."""
+        return self._table(table).key
 
     @contextmanager
     def looking(self) -> Iterator[apsw.Connection]:
@@ -107,17 +109,46 @@ class Copy:
 
 
 class _Table:
-    """The statements that change one row of a table."""
+    """The statements that change rows of a table."""
 
     def __init__(self, database: apsw.Connection, name: str) -> None:
         info = database.execute(f'PRAGMA table_info("{name}")').fetchall()
-        where = " AND ".join(f'"{row[1]}" IS ?' for row in info if row[5])
-        self.remove = f'DELETE FROM "{name}" WHERE {where}'
+        keys = [number for number, row in enumerate(info) if row[5]]
+        where = " AND ".join(f'"{info[number][1]}" IS ?' for number in keys)
+        self.key = cast(KeyOf, itemgetter(*keys))
+        self._remove = f'DELETE FROM "{name}" WHERE {where}'
         self._name = name
         self._columns = [f'"{row[1]}"' for row in info]
+        self._newest = None
+        if [info[number][2] for number in keys] == ["INTEGER"]:
+            self._newest = f'SELECT max({self._columns[keys[0]]}) FROM "{name}"'
 
-    def set_row(self, values: int) -> str:
+    def change(self, database: apsw.Connection, rows: Mapping[Key, Row | None]) -> None:
+        """Set these rows, or remove them. What must be unique is so once all are as they should be:
+        rows with new numbers come last, and replace none."""
+        removed = [key for key, row in rows.items() if row is None]
+        database.executemany(self._remove, [k if type(k) is tuple else (k,) for k in removed])
+        kept = {key: row for key, row in rows.items() if row is not None}
+        new = self._new_among(database, kept)
+        self._set(database, [kept[key] for key in kept.keys() - new], "INSERT OR REPLACE")
+        self._set(database, [kept[key] for key in kept if key in new], "INSERT")
+
+    def _new_among(self, database: apsw.Connection, keys: Iterable[Key]) -> Set[Key]:
+        """The numbers past the newest one there is; none where keys are no numbers."""
+        if self._newest is None:
+            return frozenset()
+        newest = database.execute(self._newest).get or 0
+        return {key for key in cast("Iterable[int]", keys) if key > newest}
+
+    def _set(self, database: apsw.Connection, rows: Iterable[Row], verb: str) -> None:
+        by_length: defaultdict[int, list[Row]] = defaultdict(list)
+        for row in rows:
+            by_length[len(row)].append(row)
+        for length, some in by_length.items():
+            database.executemany(self.set_row(length, verb), some)
+
+    def set_row(self, values: int, verb: str = "INSERT OR REPLACE") -> str:
         """A row that an older greenroom kept lacks the columns that came later."""
         columns = ", ".join(self._columns[:values])
         places = ", ".join("?" * values)
-        return f'INSERT OR REPLACE INTO "{self._name}" ({columns}) VALUES ({places})'
+        return f'{verb} INTO "{self._name}" ({columns}) VALUES ({places})'

@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from typing import Final, cast
 
 import attrs
-from coredis import Redis
 
 from greenroom.delivery.errors import (
     JournalFailed,
@@ -23,13 +22,13 @@ from greenroom.delivery.journal.redis.connections.connecting import ANSWER_SECON
 from greenroom.delivery.journal.redis.connections.slots import SlotMoves
 from greenroom.delivery.journal.redis.errors import AWAY, in_words
 from greenroom.delivery.journal.redis.nodes.beat import Beat
+from greenroom.delivery.journal.redis.nodes.turn import TURN_SECONDS, Seek, Turn
 from greenroom.delivery.journal.redis.rows import (
     Change,
     Commit,
     Keys,
     Place,
-    changes_in,
-    encoded,
+    text_of,
 )
 from greenroom.delivery.journal.redis.scripts import (
     BEGIN,
@@ -45,11 +44,7 @@ from greenroom.delivery.journal.redis.scripts import (
 VERSION: Final = 2
 AGAIN_SECONDS: Final = 0.1
 COMMITS_AT_ONCE: Final = 32
-TURN_SECONDS: Final = 0.25
-"""For how long others wait for a node that was behind: it applies what is new, and tries again."""
-
-WAIT_SECONDS: Final = 0.002
-"""Seconds between two looks at whether another node, which has the turn, has committed."""
+_TURN_MS: Final = round(TURN_SECONDS * 1000)
 
 
 class Behind(Exception):  # no error: what is new is applied, and it is tried again
@@ -89,7 +84,7 @@ class Holding:
         self._lost: str | None = None
         self._unanswered: _Unanswered | None = None
         self._pending: Place | None = None
-        self._has_turn = False
+        self.turn = Turn()
         self._must_be_over: Sequence[int] = ()
         self.client = RedisClient(address)
 
@@ -138,7 +133,7 @@ class Holding:
     def newest(self) -> int:
         """On any thread: the number of the last commit. Raises `JournalLost`, and the errors of
         Redis."""
-        epoch, commit = self.client.call(_Newest(self.keys.root))
+        epoch, commit = self.client.look_up(self.keys.root, "epoch", "commit")
         self._check_epoch((epoch or b"").decode())
         return int(commit or 0)
 
@@ -186,26 +181,29 @@ class Holding:
         """The copy has what was just kept."""
         if self._pending is not None:
             self.place, self._pending = self._pending, None
-        self._has_turn = False
+        self.turn.given()
 
     def give_turn(self) -> None:
         """If others wait for this node, they need not."""
-        if self._has_turn and not self.is_cut:
-            self._has_turn = False
-            self._run(GIVE_TURN, self.me)
+        if self.turn.is_sought and not self.is_cut:
+            self.turn.given()
+            self._run(GIVE_TURN, self.me, _TURN_MS)
 
-    def read_on(self) -> Sequence[Commit] | None:
+    def read_on(self, seek: Seek | None = None) -> Sequence[Commit] | None:
         """At most `COMMITS_AT_ONCE` commits after the copy's place; None if they are not kept any
-        more. Raises `JournalLost`, and the errors of Redis."""
-        answer = self._run_raw(READ_ON, self.place.number, COMMITS_AT_ONCE)
-        epoch, newest, append, *found = answer
+        more. `seek`: ask for the turn, too. Raises `JournalLost`, and the errors of Redis."""
+        how = (self.me, _TURN_MS, seek) if seek else ("", 0, "")
+        answer = self._run_raw(READ_ON, self.place.number, COMMITS_AT_ONCE, *how)
+        epoch, newest, append, left, *found = answer
         self._check_epoch(epoch.decode())
+        if seek:
+            self.turn.sought(int(left) / 1000)
+            if seek is Seek.TURN and not self.turn.is_mine:
+                return ()
         parts = iter(found)
         commits = [
-            Commit(
-                Place(int(number), its.decode()), before.decode(), list(changes_in(rows, self.keys))
-            )
-            for number, its, before, rows in zip(parts, parts, parts, parts, strict=True)
+            Commit(Place(int(number), its.decode()), before.decode(), text)
+            for number, its, before, text in zip(parts, parts, parts, parts, strict=True)
         ]
         return self._checked(Place(int(newest), append.decode()), commits)
 
@@ -239,38 +237,28 @@ class Holding:
     def _commit(self, append: str, changes: Sequence[Change]) -> tuple[list[str], list[object]]:
         removed = [change for change in changes if change.row is None]
         others = [change for change in changes if change.row is not None]
-        places = (self.keys.place_of(each.table, each.user) for each in (*removed, *others))
-        keys = [*self.keys.of_all, *places]
+        ordered = [*removed, *others]
         numbers = [cast(int, each.row[0]) for each in others if each.table == "log" and each.row]
-        leases = list(self._must_be_over)
-        return keys, [
+        places = dict.fromkeys(self.keys.place_of(each.table, each.user) for each in ordered)
+        return [*self.keys.of_all, *places], [
             *(self.epoch, self.me, str(self.place.number), self.place.append, append),
-            *(str(max(numbers, default="")), len(leases), len(removed)),
-            *(round(TURN_SECONDS * 1000), *leases, *(each.field for each in removed)),
-            *(part for each in others for part in (each.field, encoded(each.row or ()))),
+            *(str(max(numbers, default="")), _TURN_MS),
+            *(text_of(ordered, self.keys), b"\0".join([each.field for each in ordered])),
+            *self._must_be_over,
         ]
 
     def _judge(self, answer: Sequence[str]) -> None:
         match answer:
             case ["kept"]:
                 return
-            case ["behind"]:
-                self._has_turn = True
-                raise Behind
-            case ["wait"]:
-                self._wait_for_turn()
+            case ["behind" | "wait"]:
+                self.turn.sought(0.0 if answer == ["behind"] else TURN_SECONDS)
                 raise Behind
             case ["alive"]:
                 raise StillAlive
             case ["epoch", epoch]:
                 self._check_epoch(epoch)
         raise JournalFailed(f"{self.where} refused a commit: {answer}")
-
-    def _wait_for_turn(self) -> None:
-        """Until the node that has the turn has committed, or has had the time to."""
-        deadline = time.monotonic() + TURN_SECONDS
-        while self.newest() == self.place.number and time.monotonic() < deadline:
-            time.sleep(WAIT_SECONDS)
 
     def _was_kept(self, lost: Exception) -> bool:
         deadline = time.monotonic() + ANSWER_SECONDS
@@ -335,14 +323,6 @@ class Holding:
         except AWAY as cut:
             self._cut_by = cut
             raise
-
-
-@attrs.frozen
-class _Newest:
-    root: str
-
-    async def __call__(self, client: Redis[bytes]) -> tuple[bytes | None, ...]:
-        return await client.hmget(self.root, ["epoch", "commit"])
 
 
 def _own_address(endpoint: Endpoint) -> str:

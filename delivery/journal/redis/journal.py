@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
@@ -28,7 +28,7 @@ from greenroom.delivery.journal.redis.nodes.claims import RedisClaims
 from greenroom.delivery.journal.redis.nodes.lease import RedisLease
 from greenroom.delivery.journal.redis.nodes.wake_ups import RedisWakeUps
 from greenroom.delivery.journal.redis.reader import CopyReader
-from greenroom.delivery.journal.redis.rows import Change
+from greenroom.delivery.journal.redis.rows import Changed
 from greenroom.delivery.journal.redis.server_check import check_server
 from greenroom.delivery.journal.redis.store import RedisStore
 from greenroom.delivery.journal.redis.sweeper import RedisSweeper
@@ -135,15 +135,17 @@ class RedisJournal(ThreadedJournal):
         self._nodes.rejoin(self._mirror)
 
     def _work(self) -> float | None:
-        """Runs on the thread: what others committed comes before what waits to be."""
-        if self._mirror.reached.is_behind:
+        """Runs on the thread. A commit of this node, now or in a moment, reads on by itself."""
+        seconds = self._committer.commit()
+        if seconds is None and self._mirror.reached.is_behind:
             with suppress(JournalError):  # `_look` tells of it
-                self._on_thread(self._mirror.follow, self._holding.check)
-        return self._committer.commit()
+                super()._on_thread(self._mirror.follow, self._holding.check)
+        return seconds
 
-    def _followed(self, changes: Sequence[Change]) -> None:
-        self._shared.followed(changes)
-        self._wake_ups.followed(changes)
+    def _followed(self, changed: Changed | None) -> None:
+        self._shared.followed(changed)
+        if changed is not None:
+            self._wake_ups.followed(changed)
 
     def _check(self) -> None:
         self._nodes.check()

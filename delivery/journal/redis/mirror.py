@@ -14,7 +14,8 @@ from greenroom.delivery.journal.redis.copy import Copy
 from greenroom.delivery.journal.redis.errors import AWAY
 from greenroom.delivery.journal.redis.holding import COMMITS_AT_ONCE, Behind, Holding
 from greenroom.delivery.journal.redis.mirrored import MirroredDatabase
-from greenroom.delivery.journal.redis.rows import Change, Commit, Place
+from greenroom.delivery.journal.redis.nodes.turn import Seek
+from greenroom.delivery.journal.redis.rows import Change, Changed, Commit, Place, changed_by
 from greenroom.delivery.journal.redis.scanning import all_rows
 
 R = TypeVar("R")
@@ -24,13 +25,14 @@ RENEW_SECONDS: Final = 1.0
 
 
 class Mirror:
-    """`followed` is called with what others changed, once the copy has it, or with nothing if that
-    may be anything; `check` before each commit, in its transaction."""
+    """`followed` is called with what others changed, once the copy has it, or with None if that may
+    be anything; `check` before each commit, in its transaction."""
 
     def __init__(self, holding: Holding, copy: Copy) -> None:
         self.holding, self.copy = holding, copy
+        self._turn = holding.turn
         self.database = MirroredDatabase(copy.database, self._keep, self._kept)
-        self.followed: Callable[[Sequence[Change]], None] = _nothing_to_do
+        self.followed: Callable[[Changed | None], None] = _nothing_to_do
         self.check: Callable[[], None] = _nothing_to_check
         self.reached = CopyProgress()
 
@@ -39,14 +41,16 @@ class Mirror:
         others committed meanwhile. What writes nothing, or refuses, has seen all that was committed
         when it was asked for. Raises `JournalBusy` if that never ends, and its errors."""
         deadline = time.monotonic() + ANSWER_SECONDS
-        is_fresh = is_last = False
+        is_fresh = is_last = is_behind = False
         try:
             while True:
+                if is_behind or self._turn.is_contended:
+                    is_fresh = self._take_turn(deadline)
                 place = self.holding.place
                 try:
                     done = work()
                 except Behind:
-                    self.follow()
+                    is_behind = True
                 except (OutOfSequence, AlreadySaid):
                     if is_fresh or not self._follows_more():
                         raise
@@ -55,16 +59,28 @@ class Mirror:
                         return done
                 if is_last:
                     raise _busy(self.holding.where)
-                is_fresh = True
+                is_fresh = not is_behind
                 is_last = time.monotonic() > deadline  # if it stood still, it tries once more
         finally:
             self.holding.give_turn()
 
-    def follow(self) -> None:
-        """Apply what others have committed. Raises `JournalLost`, and the errors of Redis and of
-        SQLite."""
+    def _take_turn(self, deadline: float) -> bool:
+        """Wait until others let this node go first, and apply what they have committed. Whether
+        that came about before the deadline."""
+        self.follow(self._seek())
+        while not self._turn.is_mine and time.monotonic() < deadline:
+            self._turn.wait()
+            self.follow(self._seek())
+        return self._turn.is_mine
+
+    def _seek(self) -> Seek:
+        return Seek.ALL if self.reached.is_awaited else Seek.TURN
+
+    def follow(self, seek: Seek | None = None) -> None:
+        """Apply what others have committed; `seek`: and ask for the turn. Raises `JournalLost`, and
+        the errors of Redis and of SQLite."""
         while True:
-            commits = self.holding.read_on()
+            commits = self.holding.read_on(seek)
             if commits is None:
                 self.fill()
                 continue
@@ -94,7 +110,7 @@ class Mirror:
             self.copy.continue_from(number)
             self._check_continues(known, number)
         self._is_at(place)
-        self.followed(())
+        self.followed(None)
 
     def reach_now(self) -> None:
         """On a reader's thread: wait until the copy has all that is committed now. Raises
@@ -104,6 +120,8 @@ class Mirror:
             newest = self.holding.newest()
         except AWAY:  # the connection broke while nothing was asked
             newest = self.holding.newest()
+        if self.reached.lacks(newest):
+            self._turn.ask_again()
         if not self.reached.wait_for(newest, ANSWER_SECONDS):
             raise JournalUnreachable(
                 f"{self.holding.where} has more than this server could read in time",
@@ -111,11 +129,14 @@ class Mirror:
             )
 
     def _apply(self, commits: Sequence[Commit]) -> None:
-        changes = [change for commit in commits for change in commit.changes]
+        self._turn.contend()
+        changed = changed_by(
+            [commit.text for commit in commits], self.holding.keys, self.copy.key_of
+        )
         with self.copy.database:
-            self.copy.apply(changes)
+            self.copy.apply(changed)
         self._is_at(commits[-1].place)
-        self.followed(changes)
+        self.followed(changed)
 
     def _keep(self, changes: Sequence[Change]) -> None:
         self.check()
@@ -148,12 +169,17 @@ class CopyProgress:
     def __init__(self) -> None:
         self.wake: Callable[[], None] = _nothing_to_check
         self._changed = threading.Condition()
-        self._number = self._wanted = 0
+        self._number = self._wanted = self._awaited = 0
 
     @property
     def is_behind(self) -> bool:
-        """Whether someone waits for more."""
+        """Whether there is more."""
         return self._wanted > self._number
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether someone waits for more."""
+        return self._awaited > self._number
 
     def is_at(self, number: int) -> None:
         with self._changed:
@@ -168,9 +194,15 @@ class CopyProgress:
             self._wanted = number
         self.wake()
 
+    def lacks(self, number: int) -> bool:
+        """Whether the copy has not that commit yet, which someone waits for."""
+        with self._changed:
+            self._awaited = max(self._awaited, number)
+        self.want(number)
+        return self.is_awaited
+
     def wait_for(self, number: int, seconds: float) -> bool:
         """Whether the copy has that commit within the time."""
-        self.want(number)
         with self._changed:
             return self._changed.wait_for(lambda: self._number >= number, seconds)
 
@@ -192,7 +224,7 @@ def _busy(where: str) -> JournalBusy:
     )
 
 
-def _nothing_to_do(_: Sequence[Change]) -> None:
+def _nothing_to_do(_: Changed | None) -> None:
     """The default."""
 
 

@@ -28,6 +28,7 @@ class MirroredDatabase:
         self._keep = keep
         self._kept = kept
         self._session: apsw.Session | None = None
+        self._shapes = Shapes(connection)
         self._depth = 0
 
     @property
@@ -97,7 +98,7 @@ class MirroredDatabase:
     def _commit(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            changes = list(changes_of(self.connection, session.changeset()))
+            changes = list(changes_of(session.changeset(), self._shapes))
             session.close()
             if changes:
                 self._keep(changes)
@@ -114,21 +115,32 @@ class MirroredDatabase:
             self.connection.execute("ROLLBACK")
 
 
-def changes_of(connection: apsw.Connection, changeset: bytes) -> Iterator[Change]:
+def changes_of(changeset: bytes, shapes: Shapes) -> Iterator[Change]:
     """What a changeset says, with whole rows (https://sqlite.org/sessionintro.html)."""
-    shapes: dict[str, Shape] = {}
     for change in apsw.Changeset.iter(changeset):
-        shape = shapes.get(change.name) or Shape(connection, change.name)
-        shapes[change.name] = shape
-        known = cast("Row", change.new if change.op == "INSERT" else change.old)
-        key = tuple(known[n] for n in sorted(change.pk_columns))
-        if change.op == "DELETE":
+        shape, op = shapes.of(change.name), change.op
+        known = cast("Row", change.new if op == "INSERT" else change.old)
+        key = shape.key(known)
+        if op == "DELETE":
             yield Change(change.name, shape.user(known), key, None)
-        else:
-            row = known if change.op == "INSERT" else shape.row(key)
-            if change.op == "UPDATE" and shape.moved(known, row):
-                yield Change(change.name, shape.user(known), key, None)
-            yield Change(change.name, shape.user(row), key, row)
+            continue
+        row = known if op == "INSERT" else shape.row(key)
+        if op == "UPDATE" and shape.moved(known, row):
+            yield Change(change.name, shape.user(known), key, None)
+        yield Change(change.name, shape.user(row), key, row)
+
+
+class Shapes:
+    """The columns of a database's tables, each looked up once."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._known: dict[str, Shape] = {}
+
+    def of(self, table: str) -> Shape:
+        if table not in self._known:
+            self._known[table] = Shape(self._connection, table)
+        return self._known[table]
 
 
 class Shape:
@@ -136,15 +148,18 @@ class Shape:
 
     def __init__(self, connection: apsw.Connection, table: str) -> None:
         self._connection = connection
-        self._table = table
         info = connection.execute(f'PRAGMA table_info("{table}")').fetchall()
-        self._names = [str(row[1]) for row in info]
-        self._keys = [str(row[1]) for row in info if row[5]]
+        names = [str(row[1]) for row in info]
+        self._user = names.index("user") if "user" in names else None
+        self._keys = [number for number, row in enumerate(info) if row[5]]
+        where = " AND ".join(f'"{names[number]}" IS ?' for number in self._keys)
+        self._select = f'SELECT * FROM "{table}" WHERE {where}'
 
     def user(self, row: Row) -> str | None:
-        if "user" not in self._names:
-            return None
-        return cast("str | None", row[self._names.index("user")])
+        return None if self._user is None else cast("str | None", row[self._user])
+
+    def key(self, row: Row) -> Row:
+        return tuple([row[number] for number in self._keys])
 
     def moved(self, old: Row, row: Row) -> bool:
         """Whether the row was another user's: a number that a removed row had is used again."""
@@ -152,6 +167,4 @@ class Shape:
         return there is not apsw.no_change and there != self.user(row)
 
     def row(self, key: Row) -> Row:
-        where = " AND ".join(f'"{name}" IS ?' for name in self._keys)
-        sql = f'SELECT * FROM "{self._table}" WHERE {where}'
-        return cast(Row, next(iter(self._connection.execute(sql, key))))
+        return cast(Row, next(iter(self._connection.execute(self._select, key))))

@@ -19,14 +19,32 @@ end
 _PUBLISH: Final = """
 local publish = string.find(KEYS[1], '{', 1, true) and 'SPUBLISH' or 'PUBLISH'
 """
+# A node that waits for the turn reads on when it has it.
 _TELL: Final = f"""{_PUBLISH}
-local function tell(me, what)
+local function tell(me, what, waiting, next)
     local known = redis.call('HGETALL', KEYS[2])
     for n = 1, #known, 2 do
-        if known[n] ~= me then
+        local waits = string.find(waiting or '', ' ' .. known[n] .. ' ', 1, true)
+        if known[n] == next then
+            redis.pcall(publish, string.match(known[n + 1], '%S+$'), what .. ' turn')
+        elseif known[n] ~= me and not waits then
             redis.pcall(publish, string.match(known[n + 1], '%S+$'), what)
         end
     end
+end
+"""
+
+# Those who wait for the turn, oldest first: ` 3 5 `. The next one of them has it, for some ms.
+_PASS_TURN: Final = """
+local function pass_turn(ms)
+    local waiting = redis.call('HGET', KEYS[1], 'waiting') or ''
+    redis.call('HDEL', KEYS[1], 'turn', 'turn_ends', 'waiting')
+    local next, rest = string.match(waiting, '^ (%d+)( .*)$')
+    if next then
+        local ends = string.format('%.0f', now() + ms)
+        redis.pcall('HSET', KEYS[1], 'turn', next, 'turn_ends', ends, 'waiting', rest)
+    end
+    return next
 end
 """
 
@@ -90,63 +108,74 @@ redis.pcall(publish, ARGV[5], '')
 return {{'renewed', string.format('%.0f', time), unpack(known)}}
 """
 
-# KEYS: after those three, that of each change. ARGV: the epoch, this node's number, the number and
-# the id of the commit before this one, the id of this one, the number of its last record or
-# nothing, the number of leases that must be over, the number of removals, for how many ms the turn
-# is this node's if it is behind; then those leases; then a field for each removal; then a field and
-# a row for each other change.
+# KEYS: after those three, each of the changes once. ARGV: the epoch, this node's number, the number
+# and the id of the commit before this one, the id of this one, the number of its last record or
+# nothing, for how many ms a turn is a node's, the changes as the stream has them, removals first,
+# the field of each change, and the leases that must be over.
 #
-# A node that was behind has the turn: others wait until it has tried again, or the turn is over.
-COMMIT: Final = f"""{_NOW}{_TELL}
-local names = {{'epoch', 'commit', 'append', 'turn', 'turn_ends'}}
-local epoch, commit, append, turn, ends = unpack(redis.call('HMGET', KEYS[1], unpack(names)))
+# A node that was behind has the turn, unless another one has it.
+COMMIT: Final = f"""{_NOW}{_TELL}{_PASS_TURN}
+local names = {{'epoch', 'commit', 'append', 'turn', 'turn_ends', 'waiting'}}
+local epoch, commit, append, turn, ends, waiting =
+    unpack(redis.call('HMGET', KEYS[1], unpack(names)))
 if epoch ~= ARGV[1] then return {{'epoch', epoch or ''}} end
 if append == ARGV[5] then return {{'kept'}} end
 local taken = turn and tonumber(ends) > now()
 if taken and turn ~= ARGV[2] then return {{'wait'}} end
 if commit ~= ARGV[3] or append ~= ARGV[4] then
     if tonumber(commit) > tonumber(ARGV[3]) then
-        local until_ = string.format('%.0f', now() + ARGV[9])
+        local until_ = string.format('%.0f', now() + ARGV[7])
         redis.pcall('HSET', KEYS[1], 'turn', ARGV[2], 'turn_ends', until_)
     end
     return {{'behind'}}
 end
-local leases, removals = tonumber(ARGV[7]), tonumber(ARGV[8])
-for n = 10, 9 + leases do
+for n = 10, #ARGV do
     local known = redis.call('HGET', KEYS[2], ARGV[n])
     if known and tonumber(string.match(known, '^%d+')) > now() then return {{'alive'}} end
 end
-local rows, at = {{}}, 10 + leases
-if removals > 0 then redis.call('HDEL', KEYS[1], '') end
-for n = 4, 3 + removals do
-    rows[#rows + 1] = KEYS[n]
-    rows[#rows + 1] = '-' .. ARGV[at]
-    at = at + 1
+local function parts_of(text)
+    local at = 1
+    return function()
+        local from, ends = at, string.find(text, '\0', at, true) or #text + 1
+        at = ends + 1
+        return from <= #text and string.sub(text, from, ends - 1) or nil
+    end
 end
-for n = 4 + removals, #KEYS do
-    redis.call('HSET', KEYS[n], ARGV[at], ARGV[at + 1])
-    rows[#rows + 1] = KEYS[n]
-    rows[#rows + 1] = '+' .. ARGV[at + 1]
-    at = at + 2
+if string.find(ARGV[8], '\\0-', 1, true) then redis.call('HDEL', KEYS[1], '') end
+local removed, change, field = {{}}, parts_of(ARGV[8]), parts_of(ARGV[9])
+for place in change do
+    local row = change()
+    if string.byte(row) == 45 then
+        removed[#removed + 1] = {{place, field()}}
+    else
+        redis.call('HSET', place, field(), string.sub(row, 2))
+    end
 end
 local number = string.format('%.0f', commit + 1)
-redis.call('XADD', KEYS[3], number .. '-0',
-    'append', ARGV[5], 'before', append, 'rows', table.concat(rows, '\\0'))
+redis.call('XADD', KEYS[3], number .. '-0', 'append', ARGV[5], 'before', append, 'rows', ARGV[8])
 redis.call('HSET', KEYS[1], 'commit', number, 'append', ARGV[5])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'number', ARGV[6]) end
-if turn then redis.call('HDEL', KEYS[1], 'turn', 'turn_ends') end
-tell(ARGV[2], number)
-for n = 4, 3 + removals do redis.call('HDEL', KEYS[n], ARGV[n + 6 + leases]) end
-for n = 10, 9 + leases do redis.call('HDEL', KEYS[2], ARGV[n]) end
+tell(ARGV[2], number, waiting, (turn or waiting) and pass_turn(ARGV[7]))
+for _, each in ipairs(removed) do redis.call('HDEL', each[1], each[2]) end
+for n = 10, #ARGV do redis.call('HDEL', KEYS[2], ARGV[n]) end
 return {{'kept'}}
 """
 
-# ARGV: this node's number. It tries no more.
-GIVE_TURN: Final = """
-if redis.call('HGET', KEYS[1], 'turn') == ARGV[1] then
-    redis.call('HDEL', KEYS[1], 'turn', 'turn_ends')
+# ARGV: this node's number, for how many ms the turn is the next one's. It tries no more.
+GIVE_TURN: Final = f"""{_NOW}{_PUBLISH}{_PASS_TURN}
+local turn, waiting, commit =
+    unpack(redis.call('HMGET', KEYS[1], 'turn', 'waiting', 'commit'))
+local at, ends = string.find(waiting or '', ' ' .. ARGV[1] .. ' ', 1, true)
+if at then
+    waiting = string.sub(waiting, 1, at) .. string.sub(waiting, ends + 1)
+    redis.pcall('HSET', KEYS[1], 'waiting', waiting)
 end
-return {'given'}
+if turn == ARGV[1] then
+    local next = pass_turn(ARGV[2])
+    local known = next and redis.call('HGET', KEYS[2], next)
+    if known then redis.pcall(publish, string.match(known, '%S+$'), commit .. ' turn') end
+end
+return {{'given'}}
 """
 
 # ARGV: the epoch, the number and the id of the commit before the one whose answer is lost, an id.
@@ -169,11 +198,33 @@ local found = redis.call('XRANGE', KEYS[3], number, number)
 return {'settled', found[1] and found[1][2][2] or ''}
 """
 
-# ARGV: a place's number, the most commits. Answers the journal's epoch, place, and what came after.
-READ_ON: Final = """
-local epoch, commit, append =
-    unpack(redis.call('HMGET', KEYS[1], 'epoch', 'commit', 'append'))
-local answer = {epoch or '', commit or '0', append or ''}
+# ARGV: a place's number, the most commits, this node's number if it asks for the turn, for how many
+# ms that is its own. Answers the journal's epoch and place, for how many ms at most another node
+# has the turn, and what came after. A node that must wait has its place in the queue, and is
+# answered nothing more unless ARGV[5] is `all`: it reads on once, when it has the turn.
+READ_ON: Final = f"""{_NOW}
+local names = {{'epoch', 'commit', 'append', 'turn', 'turn_ends', 'waiting'}}
+local epoch, commit, append, turn, ends, waiting =
+    unpack(redis.call('HMGET', KEYS[1], unpack(names)))
+local answer = {{epoch or '', commit or '0', append or '', '0'}}
+if ARGV[3] ~= '' and epoch then
+    waiting = waiting or ' '
+    local from, to = string.find(waiting, ' ' .. ARGV[3] .. ' ', 1, true)
+    local left = turn and turn ~= ARGV[3] and ends - now() or 0
+    if left > 0 then
+        answer[4] = string.format('%.0f', left)
+        if not from then
+            redis.pcall('HSET', KEYS[1], 'waiting', waiting .. ARGV[3] .. ' ')
+        end
+    else
+        if from then
+            waiting = string.sub(waiting, 1, from) .. string.sub(waiting, to + 1)
+        end
+        ends = string.format('%.0f', now() + ARGV[4])
+        redis.pcall('HSET', KEYS[1], 'turn', ARGV[3], 'turn_ends', ends, 'waiting', waiting)
+    end
+end
+if answer[4] ~= '0' and ARGV[5] ~= 'all' then return answer end
 if commit and tonumber(commit) > tonumber(ARGV[1]) then
     local after = string.format('%.0f', ARGV[1] + 1)
     for _, each in ipairs(redis.call('XRANGE', KEYS[3], after, '+', 'COUNT', ARGV[2])) do

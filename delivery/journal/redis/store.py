@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from greenroom.delivery.events.going_on import GoesOn
 from greenroom.delivery.events.nodes.notice import Notice
@@ -11,7 +11,7 @@ from greenroom.delivery.journal.node import Node, NoticePage
 from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.redis.nodes.claims import QUEUE
 from greenroom.delivery.journal.redis.nodes.node_reads import notice_write, read_nodes, read_notices
-from greenroom.delivery.journal.redis.rows import Change
+from greenroom.delivery.journal.redis.rows import Changed
 from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.log_ends import LogEnds
 from greenroom.delivery.journal.sql.nodes.node_runs import NodeRuns
@@ -39,14 +39,14 @@ class RedisStore(SqlStore):
     def notices(self, place: object, limit: int) -> NoticePage:
         return read_notices(self._database, self._me(), place, limit)
 
-    def followed(self, changes: Iterable[Change]) -> None:
+    def followed(self, changed: Changed | None) -> None:
         """Look the ends of these logs up again: another node changed them. Of all, if it is not
         known which."""
-        changed = list(changes)
-        for change in changed:
-            self._tails.pop(change.user, None)  # type: ignore[call-overload]  # text, as in its key
-        if not changed:
+        if changed is None:
             self.forget_ends()
+            return
+        for user in changed.users:
+            self._tails.pop(user, None)  # type: ignore[call-overload]  # text, as in its key
 
     def _writes(
         self, entries: Sequence[Entry], records: list[Record], ends: LogEnds

@@ -13,7 +13,7 @@ from greenroom.delivery.errors import JournalBusy
 from greenroom.delivery.journal.redis.errors import in_our_words
 from greenroom.delivery.journal.redis.holding import Behind, Holding
 from greenroom.delivery.journal.redis.mirror import Mirror, mirror_of
-from greenroom.delivery.journal.redis.mirrored import changes_of
+from greenroom.delivery.journal.redis.mirrored import Shapes, changes_of
 from greenroom.delivery.journal.redis.reader import LEASE_SECONDS, RedisReader
 from greenroom.delivery.journal.redis.rows import Change
 from greenroom.delivery.journal.redis.server_check import check_server
@@ -60,7 +60,7 @@ class WholeRedis:
             session = apsw.Session(copy, "main")
             session.attach()
             count = _insert(copy, rows, progress)
-            _keep(mirror.holding, changes_of(copy, session.changeset()))
+            _keep(mirror.holding, changes_of(session.changeset(), Shapes(copy)))
             session.close()
         return Imported(count, None)
 

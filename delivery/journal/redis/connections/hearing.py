@@ -1,4 +1,4 @@
-"""Hears what is published on a channel, over a connection of its own."""
+"""Hears what is published on a channel of a cluster, over a connection of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Final, cast
 import trio
 from coredis import Redis
 from coredis.exceptions import ConnectionError as Disconnected
-from coredis.retry import NoRetryPolicy
 
 ANSWER_SECONDS: Final = 1.0
 """Seconds that a shard's server has to say that it was subscribed to."""
@@ -19,19 +18,10 @@ SILENT_SECONDS: Final = 10.0
 come every second."""
 
 
-async def hear(client: Redis[bytes], channel: str, heard: Callable[[bytes], None]) -> None:
-    """Call `heard` with each message, until the connection breaks. Raises coredis's errors."""
-    pubsub = client.pubsub(
-        channels=[channel], ignore_subscribe_messages=True, retry_policy=NoRetryPolicy()
-    )
-    async with pubsub:
-        async for message in pubsub:
-            heard(cast(bytes, message["data"]))
-
-
 async def hear_in_shard(client: Redis[bytes], channel: str, heard: Callable[[bytes], None]) -> None:
-    """The same in a cluster: only the servers that have the channel's slot have its messages. Ends
-    where the slot moves to other servers."""
+    """Call `heard` with each message, until the connection breaks: only the servers that have the
+    channel's slot have its messages. Ends where the slot moves to other servers. Raises coredis's
+    errors."""
     async with client.connection_pool.acquire() as connection:
         connection.send_command(b"SSUBSCRIBE", channel)
         async with aclosing(connection.push_messages) as messages:

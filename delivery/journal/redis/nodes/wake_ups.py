@@ -22,7 +22,7 @@ from greenroom.delivery.events.nodes.notice import HINTS, WHATS, Notice, What
 from greenroom.delivery.journal.redis.client import LOST
 from greenroom.delivery.journal.redis.errors import in_our_words
 from greenroom.delivery.journal.redis.holding import Holding
-from greenroom.delivery.journal.redis.rows import Change
+from greenroom.delivery.journal.redis.rows import Changed
 from greenroom.delivery.journal.sql.nodes.shared_nodes import Heard
 
 MOST_HINTS: Final = 1_000
@@ -71,17 +71,17 @@ class RedisWakeUps:
 
     # On other threads
 
-    def followed(self, changes: Sequence[Change]) -> None:
+    def followed(self, changed: Changed) -> None:
         """The copy has these changes of other nodes."""
-        users = {UserId.trusted(change.user) for change in changes if change.user is not None}
-        rows = [change.row for change in changes if change.table == "notice" and change.row]
+        users = [UserId.trusted(user) for user in changed.users]
+        rows = [row for row in changed.rows.get("notice", {}).values() if row is not None]
         notices = [
             Notice(UserId.trusted(str(about)), What(str(what)), orjson.loads(str(of)))
             for _, _, _, about, what, of in rows
             if what in WHATS  # a newer version may say more
         ]
         if users or notices:
-            self._post(list(users), notices)
+            self._post(users, notices)
 
     def _tell(self, what: bytes) -> None:
         with in_our_words(self._holding.where):
@@ -90,8 +90,12 @@ class RedisWakeUps:
     def _arrived(self, message: bytes) -> None:
         if message in (b"", LOST):
             self.hears = not message
-        elif message.isdigit():
-            self._committed(int(message))
+            return
+        number, _, turn = message.partition(b" ")
+        if number.isdigit():
+            if turn:
+                self._holding.turn.ask_again()
+            self._committed(int(number))
         else:
             with suppress(ValueError, TypeError):  # a newer version may say it otherwise
                 user, what, of = orjson.loads(message)

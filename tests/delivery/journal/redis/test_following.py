@@ -189,6 +189,65 @@ async def test_a_node_that_ended_while_others_waited_for_it_is_not_waited_for_lo
         assert command(tmp_path, "HEXISTS", "greenroom", "turn") == b":0\r\n"
 
 
+async def seek_turn(journal: Journal) -> bool:
+    """Ask for the turn, as a node does that is about to commit beside others."""
+    from greenroom.delivery.journal.redis.journal import RedisJournal
+    from greenroom.delivery.journal.redis.nodes.turn import Seek
+
+    assert isinstance(journal, RedisJournal)
+    await journal._thread.call(partial(journal._holding.read_on, Seek.TURN))
+    return journal._holding.turn.is_mine
+
+
+def turn(place: Path) -> bytes:
+    return command(place, "HGET", "greenroom", "turn").split(b"\r\n")[1]
+
+
+async def test_nodes_that_wait_for_the_turn_have_it_in_the_order_in_which_they_asked(
+    tmp_path: Path,
+) -> None:
+    async with node(tmp_path) as one, node(tmp_path) as two, node(tmp_path) as three:
+        ends = str(2**53)  # no node is slow
+        command(tmp_path, "HSET", "greenroom", "turn", "1", "turn_ends", ends)
+        assert [await seek_turn(each) for each in (three, two, three)] == [False] * 3
+        for journal, offset, following in ((one, 1, b"3"), (three, 2, b"2")):
+            await journal.append([record(offset)])
+            assert turn(tmp_path) == following
+        await two.append([record(3)])
+        assert command(tmp_path, "HEXISTS", "greenroom", "turn") == b":0\r\n"
+        assert await read_offsets(one) == [1, 2, 3]
+
+
+async def test_a_node_that_needs_the_turn_no_more_leaves_it_to_the_next(tmp_path: Path) -> None:
+    async with node(tmp_path) as one, node(tmp_path) as two:
+        assert await seek_turn(one)
+        command(tmp_path, "HSET", "greenroom", "turn_ends", str(2**53))
+        assert not await seek_turn(two)
+        assert not await one.erase_thread_soon(ALICE, record(1).thread, through=1).wait()
+        assert turn(tmp_path) == b"2"
+
+
+async def test_a_connection_that_was_refused_the_database_is_not_used(tmp_path: Path) -> None:
+    """Else it would read and write the journal of another database."""
+    from greenroom.delivery.journal.redis.journal import open_redis_journal
+
+    rights = ["on", ">secret", "~greenroom*", "&greenroom*", "+@all"]
+    command(tmp_path, "ACL", "SETUSER", "service", *rights)
+    url = redis_url_of(tmp_path).replace("://", "://service:secret@")
+    try:
+        async with open_redis_journal(url, lease_seconds=60) as journal:
+            await journal.append([record(1)])
+            command(tmp_path, "ACL", "SETUSER", "service", "-select")
+            command(tmp_path, "CLIENT", "KILL", "USER", "service")
+            with pytest.raises(JournalError):
+                await journal.append([record(2)])
+            command(tmp_path, "ACL", "SETUSER", "service", "+select")
+            await journal.append([record(2)])
+            assert await read_offsets(journal) == [1, 2]
+    finally:
+        command(tmp_path, "ACL", "DELUSER", "service")
+
+
 async def test_what_a_node_cannot_read_in_its_channel_harms_nothing(tmp_path: Path) -> None:
     async with node(tmp_path) as here, node(tmp_path) as there:
         for message in ("{", "[1]", '["alice","news of a later version",[]]', "\xff"):
