@@ -92,7 +92,7 @@ class BlockingConnection:
             return do()
         except (OSError, EOFError) as error:  # TimeoutError is an OSError
             self.close()
-            raise Disconnected(str(error) or "it does not answer") from error
+            raise Disconnected(f"the connection is lost: {error}") from error
         except ReadOnlyError:
             self.close()  # another server is the primary now
             raise
@@ -128,7 +128,7 @@ class BlockingConnection:
     def _next(self) -> Any:
         while isinstance(found := self._parser.parse(decode=False), NotEnoughData):
             if not (data := self._open().recv(_CHUNK)):
-                raise EOFError("the connection was lost: Redis closed it")
+                raise EOFError("Redis closed it")
             self._parser.feed(data)
         if isinstance(found[1], RedisError):
             raise found[1]
