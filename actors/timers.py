@@ -189,7 +189,8 @@ class Timers(Generic[M]):
 
         `left` is for a deadline that work moves again and again: a timer that is due asks it for
         the seconds that are left, outside of the actor's turn. The timer runs on if there are some,
-        and None ends it without a message. It must be quick; if it raises, the timer has ended.
+        delivers the message if there are none (below 0: it is late), and None ends it without one.
+        It must be quick; if it raises, the timer has ended.
 
         Raises `TimerError` when `after` is negative or not finite, and `WrongThread` in another
         thread than that of the actor.
@@ -201,11 +202,12 @@ class Timers(Generic[M]):
     def _fire(self, due: _Due[M]) -> None:
         del self._alarms[due.name]
         left = 0.0 if due.left is None else due.left()
-        if left:
+        if left is not None and left > 0:
             self._alarms[due.name] = alarm_clock().put_off(left, due)
-        elif not self._alarms:
+            return
+        if not self._alarms:
             self._alarms = {}  # one that was used keeps 224 bytes
-        if left == 0:
+        if left is not None:
             self._deliver(due.message)
 
     def cancel(self, name: Hashable) -> None:

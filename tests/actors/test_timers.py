@@ -204,6 +204,20 @@ async def test_a_timer_that_has_nothing_left_to_wait_for_ends_without_a_message(
     assert timers.running() == []
 
 
+async def test_a_timer_whose_deadline_has_passed_delivers_its_message(
+    autojump_clock: Clock,
+) -> None:
+    """A timer may be late, so `deadline - now` is negative: to run on for that would never end."""
+    heard: list[tuple[float, str]] = []
+    timers = timed(heard)
+    answers: list[float | None] = [-0.25, None]
+    timers.start("flush", 1, "flush", left=lambda: answers.pop(0))
+    await trio.sleep(2)
+
+    assert heard == [(1.0, "flush")]
+    assert timers.running() == []
+
+
 async def test_a_timer_that_runs_on_can_be_cancelled(autojump_clock: Clock) -> None:
     heard: list[tuple[float, str]] = []
     timers = timed(heard)
