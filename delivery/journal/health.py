@@ -46,10 +46,12 @@ logger = logging.getLogger("greenroom.delivery")
 
 
 class JournalHealth:
-    """Remembers the worst trouble, and logs when it begins and when it ends."""
+    """Remembers the worst trouble, and logs when it begins, when its advice changes, and when it
+    ends."""
 
     def __init__(self) -> None:
         self._error: type[JournalError] | None = None
+        self._advice = ""
 
     @property
     def trouble(self) -> str:
@@ -64,9 +66,10 @@ class JournalHealth:
     def note(self, error: JournalError) -> None:
         """Note an error of a call. A caller's fault is not trouble of the journal."""
         kind = type(error)
-        if kind not in TROUBLES or kind is self._error or self._is_worse_than(kind):
+        is_known = kind is self._error and error.advice == self._advice
+        if kind not in TROUBLES or is_known or self._is_worse_than(kind):
             return
-        self._error = kind
+        self._error, self._advice = kind, error.advice
         level = logging.CRITICAL if kind is JournalLost else logging.ERROR
         logger.log(level, "%s. %s", error, _NEXT.get(kind, _LATER))
 
@@ -74,7 +77,7 @@ class JournalHealth:
         """Note that the journal can be written again."""
         if self.may_pass:
             logger.info("the journal can be written again, after: %s", self.trouble)
-            self._error = None
+            self._error, self._advice = None, ""
 
     def _is_worse_than(self, kind: type[JournalError]) -> bool:
         return self._error in FOR_GOOD and kind is not JournalLost

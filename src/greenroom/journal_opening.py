@@ -14,7 +14,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.settings import Settings
-from greenroom.settings.database_url import DatabaseUrl
+from greenroom.settings.database_url import DATABASES, DatabaseUrl
 from greenroom.settings.role import NodeRole
 from greenroom.settings.sources import BadSettings
 
@@ -47,7 +47,7 @@ def _check_role(settings: Settings, given: Journal | None) -> None:
     if settings.role != NodeRole.ALL and not is_shared:
         raise BadSettings(
             [f"{settings.role!r} needs a journal that servers share, not {place}"],
-            advice="name one with --journal postgresql://user@host/database or redis://host/0",
+            advice=f"name one with --journal {DATABASES}",
         )
 
 

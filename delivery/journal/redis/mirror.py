@@ -124,8 +124,9 @@ class Mirror:
             self._turn.ask_again()
         if not self.reached.wait_for(newest, ANSWER_SECONDS):
             raise JournalUnreachable(
-                f"{self.holding.where} has more than this server could read in time",
-                advice="nothing; it is tried again",
+                f"{self.holding.where} has commits that this server could not read in time: it is"
+                " behind, or replicas do not have them yet",
+                advice="start replicas that are away; otherwise wait: it is tried again",
             )
 
     def _apply(self, commits: Sequence[Commit]) -> None:

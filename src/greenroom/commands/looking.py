@@ -69,7 +69,7 @@ def tree(
     node
         A node of the servers that share a journal: its number, or where it is, as in `nodes`.
     journal
-        With --node, the journal's URL, postgresql://user@host/database.
+        With --node, the journal's URL, postgresql://…, redis://… or redis+cluster://….
     config
         TOML file of settings (greenroom.toml, if there is one).
     """

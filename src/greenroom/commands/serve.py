@@ -54,8 +54,8 @@ def serve(
     port
         Port to listen on; 0 takes a free one (8700).
     journal
-        File to keep the events in, or postgresql://… or redis://…; :memory: keeps none over a
-        restart (greenroom.db).
+        File to keep the events in, or postgresql://…, redis://…, redis+sentinel://… or
+        redis+cluster://…; :memory: keeps none over a restart (greenroom.db).
     secret
         Shared secret of HS256 tokens. GREENROOM_SECRET is safer: others cannot see it.
     key_file

@@ -7,10 +7,14 @@ from typing import Final
 
 import attrs
 
+DATABASES: Final = "postgresql://…, redis://…, redis+sentinel://… or redis+cluster://…"
+"""As help and errors say what a URL may be."""
+
 _URL: Final = re.compile(
     r"(postgres(?:ql)?|(?:redis|valkey)s?(?:\+sentinel|\+cluster)?):/+(.*)", re.DOTALL
 )
 """A path has lost a slash."""
+_ANY_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _PASSWORD: Final = re.compile(r"(?<=:)[^/]*(?=@)|(?<=[?&]password=)[^&]*")
 
 
@@ -35,10 +39,20 @@ class DatabaseUrl:
         return self.url.startswith("redis")
 
     def __str__(self) -> str:
-        return _PASSWORD.sub("***", self.url)
+        return without_password(self.url)
 
     def __repr__(self) -> str:
         return f"DatabaseUrl({str(self)!r})"
+
+
+def is_url(value: object) -> bool:
+    """Whether this begins as a URL does, and not as a file or a drive (`C:/`)."""
+    return _ANY_URL.match(str(value)) is not None
+
+
+def without_password(text: str) -> str:
+    """The text as an error may show it, if it is a URL."""
+    return _PASSWORD.sub("***", text)
 
 
 def _scheme(given: str) -> str:

@@ -54,7 +54,7 @@ class Settings:
         converter=as_journal,
         metadata=described(
             JOURNAL,
-            f"The journal's file, `postgresql://…`, `redis://…`, or `{MEMORY}` (gone with it).",
+            f"Where events are kept: a file, a database, or `{MEMORY}` (gone with the process).",
         ),
     )
     secret: str | None = setting(

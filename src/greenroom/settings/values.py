@@ -10,7 +10,7 @@ from typing import TypeVar
 import attrs
 
 from greenroom.actors.text.wording import kind_of
-from greenroom.settings.database_url import DatabaseUrl
+from greenroom.settings.database_url import DATABASES, DatabaseUrl, is_url, without_password
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Expected:
         if self.hidden:
             length = f"{len(value.encode())} of them" if isinstance(value, str) else kind_of(value)
             return f"{length} (not shown)"
-        return repr(str(value) if isinstance(value, PurePath) else value)
+        return repr(without_password(str(value)) if isinstance(value, str | PurePath) else value)
 
 
 def setting(default: T, shape: Expected, about: str, *, show: bool = True) -> T:
@@ -153,6 +153,8 @@ def journal(kind: Callable[[str], PurePath]) -> Expected:
             return value
         if isinstance(value, str | PurePath) and (url := DatabaseUrl.of(value)) is not None:
             return url
+        if is_url(value):
+            raise UnexpectedValue
         found = plain.read(value)
         try:
             str(found).encode()
@@ -160,7 +162,7 @@ def journal(kind: Callable[[str], PurePath]) -> Expected:
             raise UnexpectedValue from error
         return found
 
-    return Expected("a file path in UTF-8 or the URL of a database", read)
+    return Expected(f"a file path in UTF-8, or {DATABASES}", read)
 
 
 def secret() -> Expected:

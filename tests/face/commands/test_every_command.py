@@ -26,6 +26,7 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.history.times import clock_time
 from greenroom.delivery.journal.sqlite.file import open_file
 from greenroom.parsing import load
+from greenroom.settings.database_url import DATABASES
 from tests.delivery.history.run_story import Author, write
 from tests.face import cli
 from tests.face.cli import PATIENCE, Result, command, environment, on_a_terminal
@@ -381,9 +382,8 @@ def test_a_journal_whose_name_is_not_utf_8_is_refused_as_sqlite_cannot_open_it(
     name_of_bytes = os.fsdecode(b"\xff.db")
     shutil.copy(world.directory / "greenroom.db", world.directory / name_of_bytes)
     result = call(*world.words(CASES[name].words), "--journal", name_of_bytes)
-    assert (
-        "--journal: expected a file path in UTF-8 or the URL of a database, got '\\udcff.db'"
-        in told(result)
+    assert f"--journal: expected a file path in UTF-8, or {DATABASES}, got '\\udcff.db'" in told(
+        result
     )
     assert result.code == 2
 

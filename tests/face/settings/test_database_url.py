@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from greenroom import Settings
+from greenroom import BadSettings, Settings
 from greenroom.settings.database_url import DatabaseUrl
 
 URL = "postgresql://ann:top-secret@db:5432/journal?sslmode=require&password=also-secret"
@@ -24,3 +24,18 @@ def test_as_text_a_url_has_no_password() -> None:
         assert "secret" not in text
         assert "ann:***@db:5432/journal?sslmode=require" in text
     assert str(DatabaseUrl("postgresql://db/journal")) == "postgresql://db/journal"
+
+
+@pytest.mark.parametrize("scheme", ["redis+clustr", "redis-cluster", "mysql", "sqlite"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_url_of_another_scheme_is_refused_and_not_taken_for_a_file(
+    scheme: str, kind: type[str | Path]
+) -> None:
+    with pytest.raises(BadSettings, match=r"or redis\+cluster://…, got") as refused:
+        Settings(journal=kind(f"{scheme}://ann:top-secret@db:6379/chat"))
+    assert "top-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["a:b.db", "C:/journals/chat.db", "/data/redis:/chat.db"])
+def test_a_file_whose_name_has_a_colon_is_a_file(name: str) -> None:
+    assert Settings(journal=name).journal == Path(name)

@@ -14,6 +14,7 @@ from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import POLICIES
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.settings import BadSettings, Settings
+from greenroom.settings.database_url import DATABASES
 from greenroom.settings.table import settings_table
 
 SECRET = "s" * 32
@@ -113,7 +114,7 @@ def test_all_problems_of_all_sources_are_told_at_once_each_with_its_source() -> 
         "greenroom.toml: port: expected a whole number from 0 to 65535, got 'many'",
         "greenroom.toml: hearbeat: there is no such setting; did you mean heartbeat?",
         "GREENROOM_LOG_LEVEL: expected one of debug, info, warning, error, critical, got 'loud'",
-        "--journal: expected a file path in UTF-8 or the URL of a database, got ''",
+        f"--journal: expected a file path in UTF-8, or {DATABASES}, got ''",
     )
     assert caught.value.fault is Fault.OPERATOR
 

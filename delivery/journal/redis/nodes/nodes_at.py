@@ -15,7 +15,9 @@ from greenroom.delivery.journal.redis.nodes.beat import Beat
 from greenroom.delivery.journal.redis.nodes.node_reads import NodeRow, listed
 from greenroom.delivery.journal.redis.rows import Keys, decoded
 
-_TIME: Final = "return redis.call('TIME')"  # coredis's own answer has the wrong microseconds
+_READ: Final = """
+return {redis.call('TIME'), redis.call('HGETALL', KEYS[1]), redis.call('HVALS', KEYS[2])}
+"""  # keys of two slots at once, so a server of a cluster that is named with redis:// refuses
 
 
 def read_nodes_at(url: str) -> list[Node]:
@@ -34,10 +36,12 @@ class _ReadNodes:
     keys: Keys
 
     async def __call__(self, client: Redis[bytes]) -> list[Node]:
-        seconds, micros = cast("list[bytes]", await client.eval(_TIME))
+        keys = [self.keys.nodes, self.keys.place_of("node", None)]
+        (seconds, micros), known, rows = cast(
+            "tuple[list[bytes], list[bytes], list[bytes]]", await client.eval(_READ, keys)
+        )
         now = int(seconds) * 1000 + int(micros) // 1000
-        known = await client.hgetall(self.keys.nodes)
-        rows = await client.hvals(self.keys.place_of("node", None))
-        expires = {int(number): int(what.split()[0]) for number, what in known.items()}
+        leases = zip(known[::2], known[1::2], strict=True)
+        expires = {int(number): int(what.split()[0]) for number, what in leases}
         found = cast("list[NodeRow]", [decoded(row) for row in rows])
         return listed(sorted(found), Beat(now, expires))

@@ -43,7 +43,8 @@ def worker(
     target
         The agent as MODULE_OR_FILE:AGENT, for example app:agent or agents/app.py:agent.
     journal
-        postgresql://… or redis://…, the journal of the servers.
+        The journal of the servers: postgresql://…, redis://…, redis+sentinel://… or
+        redis+cluster://….
     concurrency
         Runs that this worker has at once (32).
     host

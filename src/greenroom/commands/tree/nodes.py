@@ -16,7 +16,7 @@ from greenroom.commands.output.streams import write_line
 from greenroom.delivery.journal.node import Node
 from greenroom.journal_opening import without_coredis, without_psycopg
 from greenroom.settings import BadSettings, Settings
-from greenroom.settings.database_url import DatabaseUrl
+from greenroom.settings.database_url import DATABASES, DatabaseUrl
 
 LIST = "run `greenroom nodes` to list them"
 
@@ -34,7 +34,7 @@ def nodes(
     json
         As JSON (schema greenroom.nodes/1).
     journal
-        The journal's URL, postgresql://user@host/database or redis://host/0.
+        The journal's URL, postgresql://…, redis://…, redis+sentinel://… or redis+cluster://….
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
@@ -68,7 +68,7 @@ def _nodes_of(settings: Settings) -> Sequence[Node]:
     if not isinstance(place, DatabaseUrl):
         raise BadSettings(
             [f"one server at a time has the journal {place}"],
-            advice="name a journal in Postgres or Redis with --journal postgresql://… or redis://…",
+            advice=f"name a journal that they share with --journal {DATABASES}",
         )
     return _nodes_in_redis(place) if place.is_in_redis else _nodes_in_postgres(place)
 

@@ -15,6 +15,7 @@ from greenroom.delivery.errors import JournalFailed, JournalUnreachable
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.redis.nodes.nodes_at import read_nodes_at
 from greenroom.delivery.upkeep.journal_export import export_journal
 from greenroom.delivery.upkeep.journal_upkeep import no_progress
 from greenroom.testing.journal_conformance import Feature
@@ -293,3 +294,7 @@ async def test_a_cluster_and_its_scheme_need_each_other(
         async with opened(url(cluster)):
             pass
     assert "\n" not in str(refused.value)
+    with pytest.raises(JournalFailed, match=said):
+        await trio.to_thread.run_sync(read_nodes_at, url(cluster))
+    with pytest.raises(JournalFailed, match=said):
+        await trio.to_thread.run_sync(read_nodes_at, url(cluster))
