@@ -32,6 +32,11 @@ class Patience:
                 f"`opens_at` must be from 1 to {self.attempts} (`attempts`), not {self.opens_at}"
             )
 
+    @property
+    def shortest(self) -> float:
+        """Seconds of the shortest wait, or half of the longest first one if chance may make it 0."""
+        return self.delays.first * max(0.5, 1 - self.delays.jitter)
+
 
 class Redelivery:
     """The clock of one connection. It runs while a sent event is not acknowledged.

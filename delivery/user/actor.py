@@ -339,8 +339,10 @@ class UserActor(Reactor[UserMessage]):
             timers.start(SettleDue, due_in, SettleDue())
 
     def _redelivery_left(self) -> float | None:
-        due = self.outbox.next_due
-        return None if due is None else max(0.0, due - trio.current_time())
+        """At most the shortest wait: another connection may get a deadline as near as that."""
+        if (due := self.outbox.next_due) is None:
+            return None
+        return min(max(0.0, due - trio.current_time()), self._parts.limits.patience.shortest)
 
     def _append(self, entries: Sequence[Entry] | None) -> None:
         if entries is None:

@@ -169,6 +169,25 @@ async def test_while_its_circuit_is_open_a_connection_is_handed_nothing_new(
 
 
 @pytest.mark.requirement("R04")
+async def test_a_tab_is_sent_it_again_in_time_whatever_another_tab_of_the_user_waits_for(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    limits = OutboxLimits(patience=STEADY)
+    async with (
+        open_backstage(limits=limits) as stage,
+        stage.run() as run,
+        stage.client(acks=False) as silent,
+    ):
+        await run.agent_thinking(text="1")
+        await trio.sleep(7)  # what is due next for the silent one is due at 14
+        async with stage.client(acks=False) as other:
+            await run.agent_thinking(text="2")
+            await trio.sleep(2.5)
+            assert other.offsets == [3, 3]
+        assert silent.offsets == [2, 2]
+
+
+@pytest.mark.requirement("R04")
 async def test_who_acknowledges_in_time_is_sent_nothing_twice(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
