@@ -34,7 +34,7 @@ class Patience:
 
     @property
     def shortest(self) -> float:
-        """Seconds of the shortest wait, or half of the longest first one if chance may make it 0."""
+        """Seconds of the shortest wait; half of the longest first one if chance may make it 0."""
         return self.delays.first * max(0.5, 1 - self.delays.jitter)
 
 
