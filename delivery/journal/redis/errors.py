@@ -117,7 +117,19 @@ def in_words(where: str, error: Exception) -> JournalError:
             advice="name its port for TLS, its host as in its certificate, and ?ssl_ca_certs=FILE",
         )
     means = next((each for each in _MEANINGS if each.is_of(error, said)), _OTHERWISE)
-    return means.error(f"{where} {means.says}: {said}", advice=means.advice)
+    return means.error(f"{where} {means.says}: {said}{_reason(error)}", advice=means.advice)
+
+
+def _reason(error: Exception) -> str:
+    """Why no connection was made, which coredis leaves to the causes of its error."""
+    found: BaseException = error
+    while found.__cause__ is not None:
+        found = found.__cause__
+    if found is error or not isinstance(found, OSError):
+        return ""
+    if isinstance(found, TimeoutError) and found.strerror is None:
+        return ": no answer in time"
+    return f": {safe_str(found).rpartition(': ')[2].rpartition('] ')[2]}"
 
 
 def _tls_error(error: Exception) -> str | None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from socket import gaierror
 
 import pytest
 import trio
@@ -20,6 +21,7 @@ from greenroom.delivery.errors import (
     JournalUnreachable,
 )
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.redis.errors import in_words
 from greenroom.testing.journal_conformance.entries import ALICE, read_offsets, record, records
 from tests.delivery.journal.redis_server import (
     NEEDS_REDIS,
@@ -118,9 +120,24 @@ async def test_a_replica_is_refused() -> None:
 async def test_where_no_server_listens_it_is_unreachable() -> None:
     with server_of_its_own() as server:
         server.stop()
-        with pytest.raises(JournalUnreachable, match="cannot be reached"):
+        with pytest.raises(JournalUnreachable, match=r"cannot be reached: .*: Connection refused"):
             async with opened(server.url(0)):
                 pass
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (TimeoutError(), "cannot connect: no answer in time"),
+        (gaierror(-2, "Name or service not known"), "cannot connect: Name or service not known"),
+        (ValueError("of no use to an operator"), "cannot connect"),
+        (None, "cannot connect"),
+    ],
+)
+def test_why_no_connection_was_made_is_said(cause: Exception | None, said: str) -> None:
+    error = ConnectionError("cannot connect")
+    error.__cause__ = cause
+    assert in_words("Redis at h", error).message == f"Redis at h cannot be reached: {said}"
 
 
 async def test_without_memory_an_append_is_refused_as_a_whole_and_later_ones_are_kept() -> None:
