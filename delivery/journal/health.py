@@ -46,12 +46,12 @@ logger = logging.getLogger("greenroom.delivery")
 
 
 class JournalHealth:
-    """Remembers the worst trouble, and logs when it begins, when its advice changes, and when it
-    ends."""
+    """Remembers the worst trouble, and logs when it begins, each advice that its errors have, and
+    when it ends."""
 
     def __init__(self) -> None:
         self._error: type[JournalError] | None = None
-        self._advice = ""
+        self._told: frozenset[str] = frozenset()  # fixed texts: there are few
 
     @property
     def trouble(self) -> str:
@@ -66,10 +66,10 @@ class JournalHealth:
     def note(self, error: JournalError) -> None:
         """Note an error of a call. A caller's fault is not trouble of the journal."""
         kind = type(error)
-        is_known = kind is self._error and error.advice == self._advice
-        if kind not in TROUBLES or is_known or self._is_worse_than(kind):
+        told = self._told if kind is self._error else frozenset[str]()
+        if kind not in TROUBLES or error.advice in told or self._is_worse_than(kind):
             return
-        self._error, self._advice = kind, error.advice
+        self._error, self._told = kind, told | {error.advice}
         level = logging.CRITICAL if kind is JournalLost else logging.ERROR
         logger.log(level, "%s. %s", error, _NEXT.get(kind, _LATER))
 
@@ -77,7 +77,7 @@ class JournalHealth:
         """Note that the journal can be written again."""
         if self.may_pass:
             logger.info("the journal can be written again, after: %s", self.trouble)
-            self._error, self._advice = None, ""
+            self._error, self._told = None, frozenset()
 
     def _is_worse_than(self, kind: type[JournalError]) -> bool:
         return self._error in FOR_GOOD and kind is not JournalLost

@@ -16,12 +16,12 @@ BEHIND = [
 ]
 
 
-def test_a_trouble_is_logged_again_only_when_an_operator_must_do_something_else(
+def test_a_trouble_is_logged_once_for_each_thing_that_an_operator_must_do(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "greenroom")
     health = JournalHealth()
-    for error in (AWAY, AWAY, *BEHIND):
+    for error in (AWAY, AWAY, *BEHIND, AWAY):
         health.note(error)
     health.passed()
     health.note(BEHIND[1])
