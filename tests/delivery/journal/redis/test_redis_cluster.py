@@ -285,6 +285,7 @@ async def test_a_slot_that_no_server_has_is_waited_for(cluster: RedisCluster) ->
         (lambda _: f"redis+cluster://127.0.0.1:{redis_server().port}", "is no server of a cluster"),
         (lambda cluster: cluster.servers[0].url(0), r"is a server of a cluster.*redis\+cluster://"),
         (lambda cluster: cluster.servers[0].url(1), r"is a server of a cluster.*redis\+cluster://"),
+        (lambda cluster: cluster.servers[1].url(0), r"is a server of a cluster.*redis\+cluster://"),
     ],
 )
 async def test_a_cluster_and_its_scheme_need_each_other(
