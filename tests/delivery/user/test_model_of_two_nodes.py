@@ -36,6 +36,9 @@ from tests.delivery.journal.redis_server import NEEDS_REDIS
 from tests.delivery.user.nodes_in_memory import NodeDisk, SharedStore
 
 BOTH: Final = (0, 1)
+CRASHES: Final = (
+    3  # at a node: after more of them at once a user's supervisor gives up, as it should
+)
 WHERE = st.sampled_from([(0,), (1,), BOTH])
 STEPS = st.lists(
     st.one_of(
@@ -47,7 +50,7 @@ STEPS = st.lists(
     ),
     min_size=1,
     max_size=12,
-)
+).filter(lambda steps: all(steps.count(("crashes", (node,))) <= CRASHES for node in BOTH))
 _users = count(1)
 
 
