@@ -33,6 +33,11 @@ class JournalBackend(ABC):
     patience: ClassVar[float] = 60.0
     """Seconds that a claim may take: what hangs fails."""
 
+    def new_clock(self) -> trio.abc.Clock | None:
+        """The clock of a claim's trio run, a new one each time; None for the machine's. A journal
+        that waits for nothing outside of the run may have a `trio.testing.MockClock`."""
+        return None
+
     @abstractmethod
     def open_journal(self, place: Path) -> AbstractAsyncContextManager[Journal]:
         """Open the journal of this place, a new one the first time."""
@@ -76,7 +81,7 @@ def of_a_place(check: Callable[[B, Path], Awaitable[None]]) -> Callable[[B, Path
     """A test that is run by trio, whatever runs the other tests of a project."""
 
     def test(self: B, tmp_path: Path) -> None:
-        trio.run(_check_in_time, check, self, tmp_path)
+        trio.run(_check_in_time, check, self, tmp_path, clock=self.new_clock())
 
     return _as_named(test, check)
 
