@@ -24,7 +24,7 @@ from tests.system.tab import Tab
 @pytest.mark.parametrize(
     ("kind", "many", "events"),
     [
-        pytest.param("postgres", 3, 20, marks=NEEDS_POSTGRES),
+        pytest.param("postgres", 3, 6, marks=NEEDS_POSTGRES),
         pytest.param("redis", 2, 4, marks=NEEDS_REDIS),
     ],
 )

@@ -23,7 +23,7 @@ from tests.delivery.journal.postgres_server import (
 
 
 class PostgresConformance(JournalConformance):
-    examples = 20  # each has to wait for a server
+    examples = 10  # each has to wait for a server
     node_examples = 6
 
     def url(self, place: Path) -> str:

@@ -17,7 +17,7 @@ pytestmark = [NEEDS_PGBOUNCER, pytest.mark.requirement("R43")]
 
 
 class TestPgBouncer(PostgresConformance):
-    examples = 5
+    examples = 3
     node_examples = 1
 
     def url(self, place: Path) -> str:
