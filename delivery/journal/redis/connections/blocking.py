@@ -10,9 +10,9 @@ import hashlib
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
 from coredis.exceptions import ConnectionError as Disconnected
@@ -41,16 +41,14 @@ class BlockingConnection:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._parser = Parser()
-        self._known: dict[str, bytes] = {}
 
-    def run(self, script: str, keys: Iterable[str], arguments: Iterable[Any], *after: Any) -> Any:
+    def run(self, script: str, keys: Sequence[str], arguments: Iterable[Any], *after: Any) -> Any:
         """The answer of a script, which Redis is sent once; if `after` is a command, that of the
         script and that of the command."""
-        name = self._known.setdefault(script, _name_of(script))
-        words = (len(list(keys)), *keys, *arguments)
+        words = (len(keys), *keys, *arguments)
         with self._lock:
             try:
-                answer = self._ask(b"EVALSHA", name, *words)
+                answer = self._ask(b"EVALSHA", _name_of(script), *words)
             except NoScriptError:
                 answer = self._ask(b"EVAL", script, *words)
             if not after:
@@ -141,6 +139,7 @@ class BlockingConnection:
         return self._socket
 
 
+@lru_cache(maxsize=64)  # there are a dozen, and each commit runs one
 def _name_of(script: str) -> bytes:
     return hashlib.sha1(script.encode()).hexdigest().encode()  # EVALSHA's
 
